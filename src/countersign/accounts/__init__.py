@@ -1,0 +1,1 @@
+"""Tenants, users, roles, permissions, API tokens, sign-in."""

@@ -1,0 +1,5 @@
+"""``python -m countersign.cli``."""
+
+from . import app
+
+app(prog_name="countersign")

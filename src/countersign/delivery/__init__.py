@@ -1,0 +1,1 @@
+"""Delivery agents: a task becomes tested code, a pull request and, once signed, a merge."""

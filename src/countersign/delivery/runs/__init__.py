@@ -1,0 +1,1 @@
+"""Runs of a task, their steps, checkpoints, tests and pull requests."""

@@ -1,0 +1,1 @@
+"""Tasks from Monday.com, GitHub or a form."""

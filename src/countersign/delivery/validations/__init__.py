@@ -1,0 +1,1 @@
+"""Requests for a human decision, the decisions, and what follows from them."""

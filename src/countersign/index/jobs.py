@@ -1,0 +1,49 @@
+"""Background work of the index."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from ..kernel import sql
+from ..kernel.jobs import JobContext, enqueue, job
+from . import indexer
+from .run import Report
+
+log = structlog.get_logger("index.jobs")
+queries = sql.load(__package__ or "")
+
+RUN = "index.run"
+REINDEX = "index.reindex"
+PAUSE = 0.2  # seconds, while somebody else's transaction holds entries
+
+
+@job(RUN, attempts=20)
+async def run(ctx: JobContext, collection: str) -> dict[str, Any]:
+    """Brings one tenant's part of a collection up to date, and goes on while marks keep coming."""
+    done = Report()
+    while True:
+        report = await indexer.index(ctx.app, ctx.caller, collection, ctx.progress)
+        for name, number in asdict(report).items():
+            setattr(done, name, getattr(done, name) + number)
+        async with ctx.app.db.transaction(ctx.caller) as tx:
+            if await tx.value(queries.end_index_job, job=ctx.job.id, collection=collection):
+                retry = await tx.value(queries.next_retry, collection=collection)
+                if retry is not None:
+                    await enqueue(
+                        tx, "index.run", key=f"retry:{collection}", delay=max(retry, 1), collection=collection
+                    )
+                break
+        await asyncio.sleep(PAUSE)
+    log.info("index.done", collection=collection, **asdict(done))
+    return asdict(done)
+
+
+@job(REINDEX, attempts=20)
+async def reindex(ctx: JobContext, collection: str) -> dict[str, Any]:
+    """Builds a new generation of a collection beside the old one and swaps."""
+    built = await indexer.reindex(ctx.app, collection, ctx.progress)
+    return {"collection": collection, "generation": built.generation, "embedder": built.embedder}

@@ -1,0 +1,107 @@
+"""The index as other rooms use it: mark what changed, search, see how far it is.
+
+A room registers a ``Source`` once and marks rows in the transaction that changes them; the rest happens in the
+background. Everything that is marked is found by its words within seconds and by its meaning once it is embedded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from ..kernel import sql
+from ..kernel.app import App
+from ..kernel.database import Tx
+from ..kernel.jobs import JobId, enqueue
+from .jobs import REINDEX, RUN
+from .models import CollectionStats
+from .search import search
+from .sources import Source, register, resolve_with, source_of
+from .vectors import backend_name
+
+__all__ = [
+    "Source",
+    "forget",
+    "forget_collection",
+    "forget_points",
+    "mark",
+    "mark_all",
+    "register",
+    "reindex",
+    "resolve_with",
+    "run_soon",
+    "search",
+    "stats",
+    "touch",
+]
+
+queries = sql.load(__package__ or "")
+
+
+async def mark(tx: Tx, collection: str, kind: str, ids: Iterable[int]) -> int:
+    """Rows *ids* of *kind* are new or changed and belong into *collection*; returns how many were not waiting yet."""
+    source = await source_of(tx, kind)
+    marked = int(
+        await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=list(ids))
+    )
+    if marked:
+        await run_soon(tx, collection)
+    return marked
+
+
+async def mark_all(tx: Tx, collection: str, kind: str, *, force: bool = False) -> int:
+    """Every row of *kind* belongs into *collection*, and nothing else of that kind; returns how many rows there are.
+
+    *force* writes all of them again, also what has not changed; known vectors are kept.
+    """
+    source = await source_of(tx, kind)
+    ids: list[int] = await tx.value(source.every_id, ids=None)
+    await tx.run(queries.mark_missing, collection=collection, kind=kind, ids=ids)
+    await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=ids)
+    if force:
+        await tx.run(queries.force_entries, collection=collection)
+    await run_soon(tx, collection)
+    return len(ids)
+
+
+async def touch(tx: Tx, kind: str, ids: Iterable[int]) -> None:
+    """Rows *ids* changed: they are read again in every collection that holds them."""
+    for collection in await tx.value(queries.touch_entries, kind=kind, ids=list(ids)):
+        await run_soon(tx, collection)
+
+
+async def forget(tx: Tx, kind: str, ids: Iterable[int]) -> None:
+    """Rows *ids* are gone: no search finds them once *tx* is committed."""
+    for collection in await tx.value(queries.forget_rows, kind=kind, ids=list(ids)):
+        await run_soon(tx, collection)
+
+
+async def forget_points(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Entries *ids* turned out to have no row any more."""
+    for collection in await tx.value(queries.forget_points, ids=list(ids)):
+        await run_soon(tx, collection)
+
+
+async def forget_collection(tx: Tx, collection: str) -> int:
+    """Empties the tenant's part of *collection*; returns how many entries leave."""
+    gone = await tx.run(queries.forget_collection, collection=collection)
+    if gone:
+        await run_soon(tx, collection)
+    return gone
+
+
+async def run_soon(tx: Tx, collection: str) -> JobId:
+    """The indexer looks at *collection* after the commit; one job serves many marks. Call it late in a transaction."""
+    return await enqueue(tx, RUN, key=collection, collection=collection)
+
+
+async def reindex(tx: Tx, collection: str) -> JobId:
+    """A new generation of *collection* is built beside the present one, which answers until then."""
+    return await enqueue(tx, REINDEX, key=collection, collection=collection)
+
+
+async def stats(tx: Tx, app: App) -> list[CollectionStats]:
+    """Every collection that holds entries of the caller's tenant, and those that exist and are still empty."""
+    backend = backend_name(app)
+    filled = await tx.all(CollectionStats, queries.entry_stats, backend=backend)
+    return filled + await tx.all(CollectionStats, queries.empty_collections, backend=backend)

@@ -1,0 +1,26 @@
+"""How a room draws a page: the web hands its pen to the site, so that no room ever imports the web above it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+from fastapi import Request
+from fastapi.responses import Response
+
+
+class Pen(Protocol):
+    """Draws *template* (``room/name.html``) with *data* for whoever sent the request."""
+
+    def __call__(self, request: Request, template: str, *, status: int = 200, **data: Any) -> Response: ...
+
+
+def page(request: Request, template: str, *, status: int = 200, **data: Any) -> Response:
+    """A page of a room: ``page(request, "chat/ask.html", agents=…)`` draws ``chat/pages/ask.html``."""
+    return cast(Pen, request.app.state.page)(request, template, status=status, **data)
+
+
+def local_path(path: str | None, otherwise: str = "/") -> str:
+    """*path* if it is an address of this site, else *otherwise*: nobody is sent elsewhere by a link they trust."""
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or any(ord(c) < 33 for c in path):
+        return otherwise
+    return path

@@ -1,0 +1,234 @@
+"""Web glue: routes that declare their permission, the caller, errors as JSON or page, server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Annotated, Any, TypeVar, cast
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import AfterValidator
+from starlette.exceptions import HTTPException
+
+from .access import Caller
+from .app import App
+from .errors import BY_STATUS, BadRequest, CountersignError, Forbidden, Invalid, NotFound, Unauthorized
+from .json import dumps
+from .metrics import STREAMS
+
+PUBLIC = "public"
+SIGNED_IN = "signed-in"
+HEARTBEAT_SECONDS = 15.0
+
+F = TypeVar("F", bound=Callable[..., Any])
+Authenticate = Callable[[Request], Awaitable[Caller | None]]
+Render = Callable[[Request, CountersignError], Awaitable[Response]]
+
+
+class Router(APIRouter):
+    """Routes of one room. Each names the permission it needs; a test walks them all."""
+
+    def on(self, route: str, *, permission: str, **options: Any) -> Callable[[F], F]:
+        """``@routes.on("GET /agents/{slug}", permission="agents.view")``; or ``PUBLIC``, or ``SIGNED_IN``."""
+        method, path = route.split(" ", 1)
+        guards = [Depends(_guard(permission))]
+        if method not in ("GET", "HEAD"):
+            guards.append(Depends(_same_site))
+        extra = {"x-permission": permission, **options.pop("openapi_extra", {})}
+        # Without this FastAPI would promise a 422 of its own shape; ours is problem details.
+        responses: dict[str, Any] = {
+            "4XX": {"description": "Problem details (RFC 9457)", "content": {"application/problem+json": {}}}
+        }
+        given: dict[str, Any] = {"responses": responses, "response_model": None, **options}
+
+        def register(endpoint: F) -> F:
+            self.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                dependencies=guards,
+                openapi_extra=extra,
+                **given,
+            )
+            return endpoint
+
+        return register
+
+
+def app_of(request: Request) -> App:
+    """The process's ``App``."""
+    return cast(App, request.app.state.app)
+
+
+async def caller_of(request: Request) -> Caller:
+    """Who sent the request. Raises ``Unauthorized``."""
+    caller = await maybe_caller(request)
+    if caller is None:
+        raise Unauthorized()
+    return caller
+
+
+async def maybe_caller(request: Request) -> Caller | None:
+    """Who sent the request, or None. Asked of the accounts once a request."""
+    if not hasattr(request.state, "caller"):
+        authenticate = cast(Authenticate, request.app.state.authenticate)
+        request.state.caller = await authenticate(request)
+    return cast("Caller | None", request.state.caller)
+
+
+House = Annotated[App, Depends(app_of)]
+Who = Annotated[Caller, Depends(caller_of)]
+
+
+def _guard(permission: str) -> Callable[[Request], Awaitable[None]]:
+    async def guard(request: Request) -> None:
+        if permission == PUBLIC:
+            return
+        caller = await caller_of(request)
+        if permission != SIGNED_IN:
+            caller.require(permission)
+
+    return guard
+
+
+async def _same_site(request: Request) -> None:
+    """Cross-site request forgery: a browser's changing request carries the session's token and comes from our pages."""
+    if request.headers.get("sec-fetch-site") not in (None, "same-origin", "none"):
+        raise Forbidden("This request comes from another site. Open the page here and try again.")
+    await maybe_caller(request)
+    expected: str | None = getattr(request.state, "csrf", None)
+    if expected is None:
+        return
+    given = request.headers.get("x-csrf-token")
+    if given is None and "form" in request.headers.get("content-type", ""):
+        given = str((await request.form()).get("csrf", ""))
+    if given != expected:
+        raise Forbidden("This page is too old to be trusted. Reload it and try again.")
+
+
+# -- text that people send
+
+
+def _clean(text: str) -> str:
+    if bad := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
+        raise ValueError(f"holds the control character U+{ord(bad[0]):04X}; remove it")
+    return text
+
+
+Clean = Annotated[str, AfterValidator(_clean)]
+
+
+# -- errors
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the answer should be JSON: the API always, a page only when asked."""
+    if request.url.path.startswith(("/api/", "/v1/", "/hooks/")):
+        return True
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "text/html" not in accept
+
+
+def problem(request: Request, error: CountersignError) -> JSONResponse:
+    """RFC 9457 problem details: type, title, status, detail, request id."""
+    body = {
+        "type": f"about:blank#{error.code}",
+        "title": error.code.replace("-", " ").capitalize(),
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "instance": request.url.path,
+        "request_id": getattr(request.state, "request_id", None),
+        **{key: value for key, value in error.extra.items() if value is not None},
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if error.status == 429:
+        headers["Retry-After"] = str(error.extra.get("retry_after", 60))
+    return JSONResponse(body, error.status, headers, media_type="application/problem+json")
+
+
+def install_errors(site: FastAPI) -> None:
+    """One handler for everything that can go wrong. Pages are drawn by ``state.render_error`` when the web sets it."""
+
+    async def show(request: Request, error: CountersignError) -> Response:
+        render = cast("Render | None", getattr(request.app.state, "render_error", None))
+        if wants_json(request) or render is None:
+            return problem(request, error)
+        return await render(request, error)
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return await show(request, cast(CountersignError, error))
+
+    async def validation(request: Request, error: Exception) -> Response:
+        found = cast(RequestValidationError, error).errors()
+        if any(str(e["type"]).startswith("json") for e in found):
+            return await show(request, BadRequest(f"The body is not valid JSON: {found[0]['msg']}."))
+        lines = [{"field": ".".join(str(p) for p in e["loc"][1:]) or "body", "error": str(e["msg"])} for e in found]
+        detail = "; ".join(f"{line['field']}: {line['error']}" for line in lines)
+        return await show(request, Invalid(detail, errors=lines))
+
+    async def http(request: Request, error: Exception) -> Response:
+        raised = cast(HTTPException, error)
+        if isinstance(raised.__cause__, CountersignError):
+            # FastAPI wraps whatever reading the body raised; ours knew better.
+            return await show(request, raised.__cause__)
+        if raised.status_code == 404:
+            return await show(request, NotFound())
+        kind = BY_STATUS.get(raised.status_code)
+        if kind is not None:
+            return await show(request, kind(str(raised.detail)))
+        named = type("MethodNotAllowed" if raised.status_code == 405 else "Refused", (CountersignError,), {})
+        named.status = raised.status_code
+        return await show(request, named(str(raised.detail)))
+
+    site.add_exception_handler(CountersignError, ours)
+    site.add_exception_handler(RequestValidationError, validation)
+    site.add_exception_handler(HTTPException, http)
+    site.state.show_error = show  # what nobody expected is shown by the gate, inside of which all headers are set
+
+
+# -- server-sent events
+
+
+def event(name: str, data: Any) -> bytes:
+    """One server-sent event; *data* as one line of JSON."""
+    return f"event: {name}\ndata: {dumps(data)}\n\n".encode()
+
+
+async def _with_heartbeat(events: AsyncGenerator[bytes, None], seconds: float) -> AsyncIterator[bytes]:
+    """Passes *events* on, a comment when nothing came for *seconds*; closes *events* when the reader leaves."""
+    following: asyncio.Task[bytes] | None = None
+    STREAMS.inc()
+    try:
+        while True:
+            following = following or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait({following}, timeout=seconds)
+            if not done:
+                yield b": still here\n\n"
+                continue
+            try:
+                chunk = following.result()
+            except StopAsyncIteration:
+                return
+            following = None
+            yield chunk
+    finally:
+        STREAMS.dec()
+        if following is not None:
+            following.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
+                await following
+        await events.aclose()
+
+
+def stream(events: AsyncGenerator[bytes, None], *, heartbeat: float = HEARTBEAT_SECONDS) -> StreamingResponse:
+    """A response of server-sent events that no proxy buffers."""
+    return StreamingResponse(
+        _with_heartbeat(events, heartbeat),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

@@ -1,0 +1,1 @@
+"""Agents: who answers, from which records, with which words of instruction."""

@@ -1,0 +1,1 @@
+"""Chat: sessions, questions, answers that stream, with their sources and the check of every figure."""

@@ -1,0 +1,125 @@
+"""JSON routes of sessions and messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...kernel.json import dumps
+from ...kernel.web import Clean, House, Router, Who, stream
+from . import service
+from .models import MAX_QUESTION
+from .wire import message_json, session_json, sse, whole
+
+routes = Router(prefix="/api/v1", tags=["chat"])
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+Words = Annotated[Clean | None, Query(max_length=200)]
+
+
+class NewSession(BaseModel):
+    """What a calling software may say of the conversation it opens."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: Clean | None = Field(None, max_length=255)
+    external_session_id: Clean | None = Field(None, max_length=255)
+    external_context: dict[str, Any] | None = None
+
+
+class Question(BaseModel):
+    """A question to the session's agent."""
+
+    model_config = ConfigDict(extra="forbid")
+    content: Clean = Field(min_length=1, max_length=MAX_QUESTION)
+
+
+class Title(BaseModel):
+    """A new name."""
+
+    model_config = ConfigDict(extra="forbid")
+    title: Clean = Field(min_length=1, max_length=255)
+
+
+def reply(value: Any, status: int = 200) -> Response:
+    """JSON as the product writes it."""
+    return Response(dumps(value), status, media_type="application/json")
+
+
+@routes.on("GET /agents/{slug}/sessions", permission="ai-sessions.view")
+async def list_sessions(
+    app: House, caller: Who, slug: str, q: Words = None, limit: Limit = 30, before: datetime | None = None
+) -> Response:
+    """Own conversations with one agent, newest first. Pass ``next`` as ``before`` for the following page."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        await service.agents.agent(tx, slug)
+        found = await service.sessions(tx, agent=slug, q=q, limit=limit, before=before)
+    following = found[-1].updated_at if len(found) == limit else None
+    return reply({"items": [session_json(s) for s in found], "next": following})
+
+
+@routes.on("POST /agents/{slug}/sessions", permission="ai-sessions.view", status_code=201)
+async def open_session(app: House, caller: Who, slug: str, body: NewSession | None = None) -> Response:
+    """Opens a conversation."""
+    given = body.model_dump() if body else {}
+    async with app.db.transaction(caller) as tx:
+        opened = await service.open_session(tx, slug, **given)
+    return reply(session_json(opened), 201)
+
+
+@routes.on("GET /sessions/{uuid}", permission="ai-sessions.view")
+async def read_session(app: House, caller: Who, uuid: UUID) -> Response:
+    """One conversation."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return reply(session_json(await service.session(tx, uuid)))
+
+
+@routes.on("PATCH /sessions/{uuid}", permission="ai-sessions.view")
+async def rename_session(app: House, caller: Who, uuid: UUID, body: Title) -> Response:
+    """Renames a conversation."""
+    async with app.db.transaction(caller) as tx:
+        return reply(session_json(await service.rename(tx, uuid, body.title)))
+
+
+@routes.on("DELETE /sessions/{uuid}", permission="ai-sessions.view", status_code=204)
+async def delete_session(app: House, caller: Who, uuid: UUID) -> Response:
+    """Deletes a conversation."""
+    async with app.db.transaction(caller) as tx:
+        await service.delete(tx, uuid)
+    return Response(status_code=204)
+
+
+@routes.on("GET /sessions/{uuid}/messages", permission="ai-sessions.view")
+async def list_messages(app: House, caller: Who, uuid: UUID, limit: Limit = 100) -> Response:
+    """Messages, oldest first."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await service.messages(tx, uuid, limit=limit)
+    return reply({"items": [message_json(m) for m in found]})
+
+
+@routes.on("POST /sessions/{uuid}/messages", permission="ai-sessions.view")
+async def ask(request: Request, app: House, caller: Who, uuid: UUID, body: Question) -> Response:
+    """Asks. With ``Accept: text/event-stream`` the answer streams; otherwise the reply is whole."""
+    events = service.ask(app, caller, uuid, body.content)
+    first = await anext(events)
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return stream(sse(events, first))
+    return reply(await whole(events, first))
+
+
+@routes.on("GET /messages/{uuid}", permission="ai-sessions.view")
+async def read_message(app: House, caller: Who, uuid: UUID) -> Response:
+    """One message with everything that was stored about it."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return reply(message_json(await service.message(tx, uuid)))
+
+
+@routes.on("POST /messages/{uuid}/stop", permission="ai-sessions.view", status_code=202)
+async def stop(app: House, caller: Who, uuid: UUID) -> Response:
+    """Stops an answer; what was written of it stays, marked as stopped."""
+    stopped = await service.stop(app, caller, uuid)
+    return reply({"message": stopped.uuid, "status": stopped.status}, 202)

@@ -1,0 +1,16 @@
+"""Background work of the chat."""
+
+from __future__ import annotations
+
+from ...kernel import sql
+from ...kernel.jobs import JobContext, job
+
+queries = sql.load(__package__ or "")
+
+
+@job("chat.interrupt", every=60)
+async def interrupt(ctx: JobContext) -> dict[str, int]:
+    """Says of answers whose process died that they were interrupted."""
+    seconds = ctx.app.settings.answer_timeout + 30
+    async with ctx.app.db.transaction(ctx.caller) as tx:
+        return {"interrupted": await tx.run(queries.interrupt_answers, seconds=seconds)}

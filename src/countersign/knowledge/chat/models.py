@@ -1,0 +1,129 @@
+"""Sessions, messages, and what a reader sees while an answer is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from ...kernel.errors import Conflict, Invalid, NotFound
+
+MAX_QUESTION = 8_000
+
+
+class NoSuchSession(NotFound):
+    """There is no such conversation here, or it is somebody else's."""
+
+
+class NoSuchMessage(NotFound):
+    """There is no such message here, or it is somebody else's."""
+
+
+class EmptyQuestion(Invalid):
+    """The question is empty. Write a few words."""
+
+
+class QuestionTooLong(Invalid):
+    """The question is longer than 8,000 characters. Shorten it, or put long texts into a document."""
+
+
+class AnswerRunning(Conflict):
+    """An answer is still being written in this conversation. Wait for it, or stop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation with one agent, as lists and headers show it."""
+
+    uuid: UUID
+    agent_slug: str
+    agent_name: str
+    agent_icon: str
+    agent_color: str
+    title: str | None
+    message_count: int
+    status: str
+    external_session_id: str | None
+    external_context: Any
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One question or answer. ``status``: complete, streaming, stopped, interrupted, failed."""
+
+    id: int
+    uuid: UUID
+    session_uuid: UUID
+    role: str
+    content: str
+    status: str
+    reply_to: UUID | None
+    rag_context: dict[str, Any] | None
+    model_used: str | None
+    provider: str | None
+    prompt_version: int | None
+    tokens_prompt: int | None
+    tokens_completion: int | None
+    generation_time_ms: int | None
+    validation_status: str
+    validated_by_name: str | None
+    validated_at: datetime | None
+    corrected_content: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The question is stored and an answer has an address."""
+
+    session: UUID
+    question: UUID
+    message: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the answer rests on, before its first token. Items as in ``rag_context.sources``."""
+
+    items: list[dict[str, Any]]
+    retrieval_mode: str
+    degraded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is stored. ``notice``: ``quoted`` (no model answered), ``demonstration`` (embedded model) or None."""
+
+    message: UUID
+    status: str
+    content: str
+    usage: Mapping[str, int]
+    checks: dict[str, Any]
+    model: str | None
+    prompt_version: int
+    generation_time_ms: int
+    notice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer could not be made; what was written of it is stored as such."""
+
+    message: UUID
+    status: int
+    code: str
+    detail: str
+
+
+ChatEvent: TypeAlias = Started | Sources | Token | Done | Failed

@@ -1,0 +1,192 @@
+"""Pages of the conversation: asking, reading, the evidence. Everything has an address and works without script."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Form, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from ...kernel.access import Caller
+from ...kernel.app import App
+from ...kernel.database import Tx
+from ...kernel.errors import NotFound
+from ...kernel.pages import page
+from ...kernel.web import Clean, House, Router, Who, stream, wants_json
+from ..agents import service as agents
+from ..agents.models import Agent
+from . import evidence, service
+from .examples import examples
+from .models import Failed, Session
+from .wire import AnswerFailed, sse
+
+routes = Router(include_in_schema=False)
+
+MAY = "ai-sessions.view"
+SHOWN = 40
+Words = Annotated[Clean | None, Query(max_length=200)]
+
+
+@routes.on("GET /ask", permission=MAY)
+async def ask_anyone(request: Request, app: House, caller: Who) -> Response:
+    """The question box, for the agent asked last."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return await _ask(tx, request, None)
+
+
+@routes.on("GET /ask/{slug}", permission=MAY)
+async def ask_one(request: Request, app: House, caller: Who, slug: str) -> Response:
+    """The question box for one agent."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return await _ask(tx, request, slug)
+
+
+async def _ask(tx: Tx, request: Request, slug: str | None) -> Response:
+    found = await agents.agents(tx)
+    recent = await service.sessions(tx, limit=6)
+    slugs = [agent.slug for agent in found]
+    if slug is not None and slug not in slugs:
+        await agents.agent(tx, slug)
+    last = next((s.agent_slug for s in recent if s.agent_slug in slugs), None)
+    chosen = next((a for a in found if a.slug == (slug or last)), found[0] if found else None)
+    tried = await examples(tx, chosen) if chosen else []
+    return page(request, "chat/ask.html", agents=found, agent=chosen, recent=recent, examples=tried)
+
+
+@routes.on("POST /ask", permission=MAY)
+async def open_and_ask(
+    request: Request,
+    app: House,
+    caller: Who,
+    agent: Annotated[Clean, Form()],
+    text: Annotated[Clean, Form()] = "",
+) -> Response:
+    """Opens a conversation. A script gets its address and asks there; a plain form waits for the whole answer."""
+    async with app.db.transaction(caller) as tx:
+        opened = await service.open_session(tx, agent)
+    if wants_json(request):
+        return JSONResponse({"session": str(opened.uuid), "address": f"/sessions/{opened.uuid}"}, 201)
+    if text.strip():
+        await _answer_whole(app, caller, opened.uuid, text)
+    return RedirectResponse(f"/sessions/{opened.uuid}#last", 303)
+
+
+@routes.on("GET /sessions", permission=MAY)
+async def list_sessions(
+    request: Request, app: House, caller: Who, q: Words = None, before: datetime | None = None, current: str = ""
+) -> Response:
+    """Own conversations, newest first; the list alone when a page asks for it while somebody types."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await service.sessions(tx, q=q, before=before, limit=SHOWN)
+    more = found[-1].updated_at if len(found) == SHOWN else None
+    return page(request, "chat/sessions.html", sessions=found, more=more, current=current, q=q or "")
+
+
+@routes.on("GET /sessions/{uuid}", permission=MAY)
+async def read_session(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
+    """One conversation, with the evidence of its last answer beside it."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        session = await service.session(tx, uuid)
+        messages = await service.messages(tx, uuid)
+        others = await service.sessions(tx, limit=SHOWN)
+        answers = [m for m in messages if m.role == "assistant" and m.rag_context]
+        shown = await evidence.of(tx, answers[-1]) if answers else None
+        agent = await _agent(tx, session)
+    return page(
+        request,
+        "chat/session.html",
+        session=session,
+        messages=messages,
+        sessions=others,
+        more=None,
+        agent=agent,
+        evidence=shown,
+        current=str(uuid),
+        q="",
+    )
+
+
+@routes.on("POST /sessions/{uuid}/messages", permission=MAY)
+async def ask(request: Request, app: House, caller: Who, uuid: UUID, text: Annotated[Clean, Form()] = "") -> Response:
+    """Asks: streamed to a script that wants events, else whole, then back to the conversation."""
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        await _answer_whole(app, caller, uuid, text)
+        return RedirectResponse(f"/sessions/{uuid}#last", 303)
+    events = service.ask(app, caller, uuid, text)
+    first = await anext(events)
+    return stream(sse(events, first))
+
+
+@routes.on("POST /sessions/{uuid}/title", permission=MAY)
+async def rename(
+    app: House, caller: Who, uuid: UUID, title: Annotated[Clean, Form(min_length=1, max_length=255)]
+) -> Response:
+    """Gives the conversation another name."""
+    async with app.db.transaction(caller) as tx:
+        await service.rename(tx, uuid, " ".join(title.split()))
+    return RedirectResponse(f"/sessions/{uuid}", 303)
+
+
+@routes.on("POST /sessions/{uuid}/delete", permission=MAY)
+async def delete(app: House, caller: Who, uuid: UUID) -> Response:
+    """Takes the conversation out of the lists."""
+    async with app.db.transaction(caller) as tx:
+        await service.delete(tx, uuid)
+    return RedirectResponse("/sessions", 303)
+
+
+@routes.on("GET /messages/{uuid}/fragment", permission=MAY)
+async def fragment(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
+    """One answer as the conversation shows it."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        message = await service.message(tx, uuid)
+        session = await service.session(tx, message.session_uuid)
+    return page(request, "chat/fragment.html", message=message, session=session)
+
+
+@routes.on("GET /messages/{uuid}/sources", permission=MAY)
+async def sources(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
+    """The evidence of an answer: every source, closed."""
+    return await _sources(request, app, caller, uuid, None)
+
+
+@routes.on("GET /messages/{uuid}/sources/{n}", permission=MAY)
+async def source(request: Request, app: House, caller: Who, uuid: UUID, n: int) -> Response:
+    """The evidence of an answer with source *n* open."""
+    return await _sources(request, app, caller, uuid, n)
+
+
+async def _sources(request: Request, app: App, caller: Caller, uuid: UUID, n: int | None) -> Response:
+    async with app.db.transaction(caller, read_only=True) as tx:
+        message = await service.message(tx, uuid)
+        session = await service.session(tx, message.session_uuid)
+        shown = await evidence.of(tx, message, n)
+    if n is not None and not any(item.n == n for item in shown.items):
+        raise NotFound()
+    return page(request, "chat/evidence.html", session=session, evidence=shown)
+
+
+@routes.on("POST /messages/{uuid}/stop", permission=MAY)
+async def stop(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
+    """Stops an answer; what was written of it stays."""
+    stopped = await service.stop(app, caller, uuid)
+    if wants_json(request):
+        return JSONResponse({"message": str(stopped.uuid)}, 202)
+    return RedirectResponse(f"/sessions/{stopped.session_uuid}#last", 303)
+
+
+async def _answer_whole(app: App, caller: Caller, uuid: UUID, text: str) -> None:
+    async with aclosing(service.ask(app, caller, uuid, text)) as events:
+        async for what in events:
+            if isinstance(what, Failed):
+                failed = AnswerFailed(what.detail)
+                failed.status = what.status  # pyright: ignore[reportAttributeAccessIssue]
+                raise failed
+
+
+async def _agent(tx: Tx, session: Session) -> Agent | None:
+    """The session's agent; None when it was switched off since."""
+    return next((a for a in await agents.agents(tx) if a.slug == session.agent_slug), None)

@@ -1,0 +1,37 @@
+"""An answer without a model: the records themselves, quoted and cited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..retrieval.models import Source
+
+MOST_QUOTED = 3
+LONGEST = 1500
+EXACT = 1.0  # the score of a record whose code the question names
+HEAD = {
+    "fr": "Aucun modèle n'a pu rédiger de réponse. Voici ce que contiennent les fiches\u00a0:",
+    "en": "No model could write an answer. This is what the records hold:",
+}
+
+
+def quoted(sources: Sequence[Source], language: str) -> str:
+    """Markdown that quotes the computed figures and the best records, each with its citation."""
+    computed = [s for s in sources if s.kind == "quote"]
+    named = {s.code for s in computed}
+    best = [s for s in sources if s.kind != "quote"]
+    # Where codes are named, or quantities of them asked for, their records alone are the answer.
+    best = [s for s in best if s.code in named or s.score == EXACT] or best[:MOST_QUOTED]
+    parts = [HEAD.get(language, HEAD["fr"])]
+    parts += [f"**{line}** [{s.n}]" for s in computed for line in s.content.splitlines()[:1]]
+    parts += [_record(s, LONGEST if place == 0 else LONGEST // 5) for place, s in enumerate(best)]
+    return "\n\n".join(parts)
+
+
+def _record(source: Source, longest: int) -> str:
+    text = source.content
+    if len(text) > longest:
+        text = (text[:longest].rsplit("\n", 1)[0] if "\n" in text[:longest] else text[:longest]) + "\n…"
+    first, _, rest = text.partition("\n")
+    lines = [f"> **{first}** [{source.n}]", *(f"> {line}" if line else ">" for line in rest.splitlines())]
+    return "  \n".join(lines)

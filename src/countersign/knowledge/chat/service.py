@@ -1,0 +1,121 @@
+"""Conversations: opening, listing, reading, naming and deleting them. Asking is in ``answer.py``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ...kernel import sql
+from ...kernel.access import Caller
+from ...kernel.app import App
+from ...kernel.audit import audit
+from ...kernel.database import Tx
+from ...kernel.json import dumps
+from ..agents import service as agents
+from . import answer
+from .models import ChatEvent, Message, NoSuchMessage, NoSuchSession, Session
+
+queries = sql.load(__package__ or "")
+
+ALL_SESSIONS = "ai-sessions.view-all"
+
+
+def whose(tx: Tx) -> int | None:
+    """The user whose conversations the caller may see; None for all of them."""
+    caller = tx.caller
+    assert caller is not None
+    return None if caller.may(ALL_SESSIONS) else caller.user_id or -1
+
+
+async def open_session(
+    tx: Tx,
+    agent_slug: str,
+    *,
+    title: str | None = None,
+    external_session_id: str | None = None,
+    external_context: dict[str, Any] | None = None,
+) -> Session:
+    """A new conversation of the caller with one agent. Raises ``NoSuchAgent``."""
+    await agents.agent(tx, agent_slug)
+    uuid = await tx.value(
+        queries.open_session,
+        slug=agent_slug,
+        title=title,
+        external_id=external_session_id,
+        external_context=dumps(external_context) if external_context is not None else None,
+    )
+    return await session(tx, uuid)
+
+
+async def sessions(
+    tx: Tx,
+    *,
+    agent: str | None = None,
+    q: str | None = None,
+    limit: int = 30,
+    before: datetime | None = None,
+    all: bool = False,
+) -> list[Session]:
+    """Conversations, newest first: the caller's own, or everybody's with *all* and the permission for it."""
+    assert tx.caller is not None
+    user = whose(tx) if all else tx.caller.user_id or -1
+    return await tx.all(
+        Session, queries.sessions, user=user, agent=agent, q=q or None, uuid=None, before=before, limit=limit
+    )
+
+
+async def session(tx: Tx, uuid: UUID) -> Session:
+    """One conversation that the caller may see. Raises ``NoSuchSession``."""
+    found = await tx.first(
+        Session, queries.sessions, user=whose(tx), agent=None, q=None, uuid=uuid, before=None, limit=1
+    )
+    if found is None:
+        raise NoSuchSession()
+    return found
+
+
+async def messages(tx: Tx, session_uuid: UUID, *, limit: int = 200, after: int | None = None) -> list[Message]:
+    """Messages of one conversation, oldest first. Raises ``NoSuchSession``."""
+    await session(tx, session_uuid)
+    return await tx.all(Message, queries.messages, session=session_uuid, uuid=None, user=None, after=after, limit=limit)
+
+
+async def message(tx: Tx, uuid: UUID) -> Message:
+    """One message that the caller may see. Raises ``NoSuchMessage``."""
+    found = await tx.first(Message, queries.messages, session=None, uuid=uuid, user=whose(tx), after=None, limit=1)
+    if found is None:
+        raise NoSuchMessage()
+    return found
+
+
+async def rename(tx: Tx, uuid: UUID, title: str) -> Session:
+    """Gives the conversation another name. Raises ``NoSuchSession``."""
+    if not await tx.run(queries.title_session, uuid=uuid, title=title, force=True, user=whose(tx)):
+        raise NoSuchSession()
+    return await session(tx, uuid)
+
+
+async def delete(tx: Tx, uuid: UUID) -> None:
+    """Takes the conversation out of every list. Raises ``NoSuchSession``."""
+    if not await tx.run(queries.delete_session, uuid=uuid, user=whose(tx)):
+        raise NoSuchSession()
+    await audit(tx, "delete", "ai_session", None, old={"uuid": str(uuid)})
+
+
+def ask(
+    app: App, caller: Caller, session_uuid: UUID, text: str, *, agent_slug: str | None = None
+) -> AsyncGenerator[ChatEvent, None]:
+    """Asks a question and yields what happens until the answer is stored; closing it early stops the answer."""
+    return answer.ask(app, caller, session_uuid, text, agent_slug=agent_slug)
+
+
+async def stop(app: App, caller: Caller, message_uuid: UUID) -> Message:
+    """Stops an answer that is being written, wherever it is; what was written stays. Raises ``NoSuchMessage``."""
+    async with app.db.transaction(caller) as tx:
+        found = await message(tx, message_uuid)
+        if found.status == "streaming":
+            await answer.request_stop(tx, message_uuid)
+    app.once(answer.Running).stop(message_uuid)
+    return found

@@ -1,0 +1,57 @@
+"""Chat events as readers receive them: server-sent events or one JSON reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Any
+
+from ...kernel.errors import CountersignError
+from ...kernel.web import event
+from .models import ChatEvent, Done, Failed, Message, Session, Sources, Started, Token
+
+NAMES: dict[type, str] = {Started: "start", Sources: "sources", Token: "token", Done: "done", Failed: "error"}
+
+
+async def sse(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> AsyncGenerator[bytes, None]:
+    """*first* and *events* as server-sent events; closing this closes *events*, which stops the answer."""
+    try:
+        yield event(NAMES[type(first)], asdict(first))
+        async for what in events:
+            yield event(NAMES[type(what)], asdict(what))
+    finally:
+        await events.aclose()
+
+
+class AnswerFailed(CountersignError):
+    """The answer could not be made."""
+
+
+async def whole(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> dict[str, Any]:
+    """The finished answer as one object. Raises what the stream reported as an error."""
+    reply: dict[str, Any] = asdict(first)
+    async for what in events:
+        match what:
+            case Failed():
+                failed = AnswerFailed(what.detail, reason=what.code, message=str(what.message))
+                failed.status = what.status  # pyright: ignore[reportAttributeAccessIssue]
+                raise failed
+            case Sources():
+                reply |= {"sources": what.items, "retrieval_mode": what.retrieval_mode, "degraded": what.degraded}
+            case Done():
+                reply |= asdict(what)
+            case _:
+                pass
+    return reply
+
+
+def session_json(s: Session) -> dict[str, Any]:
+    """A session as the API shows it."""
+    return asdict(s)
+
+
+def message_json(m: Message) -> dict[str, Any]:
+    """A message as the API shows it; its database id stays inside."""
+    shown = asdict(m)
+    del shown["id"]
+    return shown

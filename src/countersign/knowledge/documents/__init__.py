@@ -1,0 +1,1 @@
+"""Documents: texts cut into passages that can be found and opened."""

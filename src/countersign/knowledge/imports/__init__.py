@@ -1,0 +1,1 @@
+"""CSV, JSON and Excel files into ouvrages and dynamic tables."""

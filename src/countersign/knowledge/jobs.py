@@ -1,0 +1,7 @@
+"""Everything of this family that works in the background: importing this module registers its jobs and sources."""
+
+from .chat import jobs as chat_jobs
+from .documents import indexing as documents_indexing
+from .ouvrages import indexing as ouvrages_indexing
+
+__all__ = ["chat_jobs", "documents_indexing", "ouvrages_indexing"]

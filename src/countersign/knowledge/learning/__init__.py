@@ -1,0 +1,1 @@
+"""Validated answers that are learned, reused and suspended."""

@@ -1,0 +1,1 @@
+"""Ouvrages: the price library, its tree, its compositions and their exact cost."""

@@ -1,0 +1,119 @@
+"""Hydration: vectors find the records, SQL supplies the figures, at the moment of the answer.
+
+Only registered tables can be hydrated. One statement per table and one per relation serves every hit, in a read-only
+transaction behind row-level security.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+from ...kernel.database import Tx
+from ...kernel.json import dumps
+from ..ouvrages import service as ouvrages
+from ..ouvrages.models import Component, Ouvrage
+from .models import UnknownTable
+from .present import ouvrage_text
+
+MOST_RELATED = 50
+BOOKKEEPING = {"is_indexed", "updated_at"}  # not facts: their change is no change of the record
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One live row, its relations, and how it reads."""
+
+    row_id: int
+    title: str
+    code: str | None
+    url: str
+    row: dict[str, Any]
+    relations: dict[str, list[dict[str, Any]]]
+    text: str
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of everything that the answer may rest on."""
+        return hashlib.sha256(dumps([self.row, self.relations]).encode()).hexdigest()[:32]
+
+
+class Hydrator(Protocol):
+    """One hydratable table."""
+
+    table: str
+    relations: frozenset[str]
+
+    async def records(
+        self, tx: Tx, ids: Sequence[int], fields: Sequence[str], relations: Sequence[str], language: str
+    ) -> dict[int, Record]:
+        """Live rows of *ids*; those that are gone or hidden are absent."""
+        ...
+
+
+class Ouvrages:
+    """Hydrates ``ouvrages`` with their composition and what stands below them."""
+
+    table = "ouvrages"
+    relations = frozenset({"fournitures", "main_oeuvres", "components", "children"})
+    _of_type: ClassVar = {"fournitures": "fourniture", "main_oeuvres": "main_oeuvre"}
+
+    async def records(
+        self, tx: Tx, ids: Sequence[int], fields: Sequence[str], relations: Sequence[str], language: str
+    ) -> dict[int, Record]:
+        """Three statements at most, however many hits there are."""
+        rows = await ouvrages.live(tx, ids)
+        made_of: dict[int, list[Component]] = defaultdict(list)
+        if rows and set(relations) & {"components", "fournitures", "main_oeuvres"}:
+            for component in await ouvrages.components(tx, [row.id for row in rows]):
+                made_of[component.parent_id].append(component)
+        below: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        if rows and "children" in relations:
+            for child in await ouvrages.children(tx, [row.id for row in rows], MOST_RELATED * len(rows)):
+                below[child.parent_id or 0].append(asdict(child))
+        return {row.id: self._record(row, made_of[row.id], below[row.id], fields, relations, language) for row in rows}
+
+    def _record(
+        self,
+        row: Ouvrage,
+        made_of: list[Component],
+        below: list[dict[str, Any]],
+        fields: Sequence[str],
+        relations: Sequence[str],
+        language: str,
+    ) -> Record:
+        related: dict[str, list[dict[str, Any]]] = {}
+        shown: list[Component] = []
+        for name in relations:
+            if name == "children":
+                related[name] = below[:MOST_RELATED]
+                continue
+            wanted = self._of_type.get(name)
+            lines = [c for c in made_of if wanted is None or c.type == wanted]
+            related[name] = [asdict(c) for c in lines[:MOST_RELATED]]
+            shown += [c for c in lines if c not in shown]
+        values = {key: value for key, value in asdict(row).items() if key not in BOOKKEEPING}
+        if "*" not in fields:
+            values = {key: value for key, value in values.items() if key in {*fields, "id", "code", "name"}}
+        return Record(
+            row_id=row.id,
+            title=row.name,
+            code=row.code,
+            url=f"/records/ouvrages/{row.id}",
+            row=values,
+            relations=related,
+            text=ouvrage_text(row, shown, below, language, values.keys()),
+        )
+
+
+REGISTRY: dict[str, Hydrator] = {hydrator.table: hydrator for hydrator in (Ouvrages(),)}
+
+
+def hydrator(table: str) -> Hydrator:
+    """The hydrator of *table*. Raises ``UnknownTable`` with the list of what may be named."""
+    if table not in REGISTRY:
+        raise UnknownTable(f"The table {table!r} cannot be hydrated. Known: {', '.join(sorted(REGISTRY))}.")
+    return REGISTRY[table]

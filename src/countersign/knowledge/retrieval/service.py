@@ -1,0 +1,149 @@
+"""From a question to numbered sources: search both halves, keep what is good enough, hydrate with live rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from ...index import service as index
+from ...index.models import Hit
+from ...kernel import sql
+from ...kernel.access import Caller
+from ...kernel.app import App
+from ...kernel.database import Tx
+from ...providers import embedders
+from ...providers.errors import EmbedderError
+from ..agents.models import Agent
+from ..ouvrages import service as ouvrages
+from . import check, hydrate, quantities
+from .models import Found, Source
+from .present import labels, quote_text
+
+log = structlog.get_logger("knowledge.retrieval")
+queries = sql.load(__package__ or "")
+
+MAX_QUERY = 8_000
+MOST_QUOTES = 10
+LEXICAL_ONLY = "embedder-unreachable"
+
+
+def tidy(question: str) -> str:
+    """The question as it is searched: white space collapsed, at most 8,000 characters."""
+    return " ".join(question.split())[:MAX_QUERY]
+
+
+def verify(answer: str, sources: Sequence[str], question: str) -> dict[str, Any]:
+    """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON."""
+    return check.as_json(check.check_numbers(answer, sources, question))
+
+
+async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | None = None) -> Found:
+    """The agent's best *k* sources for *question*, hydrated when the agent says so, best first.
+
+    When even the best lies below ``min_score`` there are none, unless its code was named. When the embedder does not
+    answer, lexical hits alone are served and ``degraded`` says so.
+    """
+    query = tidy(question)
+    k = k or agent.top_k
+    vector, degraded, floor, name = None, None, None, None
+    try:
+        embedder = await embedders.embedder(app)
+        floor, name = embedder.profile.min_score, embedder.id
+        vector = await embedder.query(query, caller=caller)
+    except EmbedderError as error:
+        degraded = LEXICAL_ONLY
+        log.warning("retrieval.degraded", reason=error.detail)
+    searched = await index.search(app, caller, agent.qdrant_collection, query, vector, k=k, embedder=name)
+    floor = float(agent.min_score) if agent.min_score is not None else floor
+    # The best hit decides whether there is an answer at all; what stands behind it may well be less near.
+    kept = searched.hits[:k] if any(_good(hit, floor) for hit in searched.hits[:1]) else []
+    sources = [_source(n, hit) for n, hit in enumerate(kept, 1)]
+    if agent.retrieval_mode == "SQL_HYDRATION":
+        sources = await hydrated(app, caller, agent, sources)
+    return Found(query, agent.retrieval_mode, sources, degraded or searched.degraded)
+
+
+async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]) -> list[Source]:
+    """*sources* with live rows, in the same order. A hit whose row is gone is dropped and its entry forgotten."""
+    config = agent.hydration_config or {}
+    hydrator = hydrate.hydrator(str(config.get("table", "")))
+    ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
+    async with app.db.transaction(caller, read_only=True) as tx:
+        await tx.run(queries.bound_statements)
+        fields, relations = config.get("fields", ["*"]), config.get("relations", [])
+        records = await hydrator.records(tx, ids, fields, relations, agent.language)
+    live = [_filled(source, records.get(source.row_id or 0)) for source in sources]
+    gone = [source.id for source, filled in zip(sources, live, strict=True) if filled is None]
+    if gone:
+        async with app.db.transaction(caller) as tx:
+            await index.forget_points(tx, [UUID(g) for g in gone])
+        log.info("retrieval.gone", entries=gone)
+    return [replace(source, n=n) for n, source in enumerate([s for s in live if s is not None], 1)]
+
+
+async def quotes(tx: Tx, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
+    """Exact prices of the quantities that *question* asks for, as further sources after *sources*."""
+    config = agent.hydration_config or {}
+    if config.get("table") != "ouvrages":
+        return []
+    computed: list[Source] = []
+    for asked in quantities.read_request(question)[:MOST_QUOTES]:
+        quote = await ouvrages.quote(tx, asked.code, asked.quantity, asked.unit)
+        if quote is None:
+            continue
+        text = quote_text(quote, agent.language)
+        computed.append(
+            Source(
+                n=len(sources) + len(computed) + 1,
+                id=f"quote:{quote.id}:{asked.quantity}",
+                kind="quote",
+                title=text.split(labels(agent.language)["colon"])[0],
+                content=text,
+                code=quote.code,
+                url=f"/records/ouvrages/{quote.id}",
+                table="ouvrages",
+                row_id=quote.id,
+            )
+        )
+    return computed
+
+
+def _good(hit: Hit, floor: float | None) -> bool:
+    return floor is None or hit.cosine is None or hit.exact or hit.cosine >= floor
+
+
+def _source(n: int, hit: Hit) -> Source:
+    return Source(
+        n=n,
+        id=str(hit.id),
+        kind=hit.kind,
+        title=hit.title,
+        content=hit.content,
+        code=hit.code,
+        url=hit.url,
+        table=hit.source_table,
+        row_id=hit.source_id,
+        score=hit.score,
+        cosine=hit.cosine,
+        lexical_rank=hit.lexical_rank,
+        vector_rank=hit.vector_rank,
+    )
+
+
+def _filled(source: Source, record: hydrate.Record | None) -> Source | None:
+    if record is None:
+        return None
+    return replace(
+        source,
+        title=record.title,
+        code=record.code,
+        url=record.url,
+        content=record.text,
+        row=record.row,
+        relations=record.relations,
+        row_hash=record.hash,
+    )

@@ -1,0 +1,50 @@
+"""OpenAI's protocol: OpenAI itself, vLLM, llama.cpp, the embedded model and the scripted one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
+from pydantic import SecretStr
+
+from .clients import CONNECT_SECONDS, Client, retries, tls
+from .endpoints import Endpoint
+from .models import Options
+
+OPENAI = "https://api.openai.com/"
+
+
+def make(endpoint: Endpoint) -> Client:
+    """A client that asks for the usage in the stream. Without a key a word stands in for it: none is looked for."""
+    limits = httpx2.Limits(max_keepalive_connections=0) if endpoint.private else httpx2.Limits()
+    timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+    proxied = not endpoint.private
+    http = DefaultAsyncHttpxClient(timeout=timeout, limits=limits, verify=tls(), trust_env=proxied)
+    model = ChatOpenAI(
+        model=endpoint.name.model,
+        base_url=endpoint.url,
+        api_key=endpoint.key or SecretStr("none"),
+        max_retries=retries(endpoint),
+        timeout=timeout,
+        http_async_client=http,
+        http_client=DefaultHttpxClient(verify=tls()),  # never used, but it would read all certificates again
+        stream_usage=True,
+        stream_chunk_timeout=None,
+        use_responses_api=False,
+    )
+
+    def arguments(options: Options) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        if options.temperature is not None:
+            given["temperature"] = float(options.temperature)
+        if options.max_tokens is not None:
+            # OpenAI has renamed the parameter; other servers may know only its old name.
+            size = {"max_tokens": options.max_tokens}
+            given |= size if endpoint.url.startswith(OPENAI) else {"extra_body": size}
+        if options.stop:
+            given["stop"] = list(options.stop)
+        return given
+
+    return Client(model, arguments, http.aclose)

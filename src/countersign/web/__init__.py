@@ -1,0 +1,1 @@
+"""What people see: layout, language, pictures, static files, health. Rooms bring their own pages."""

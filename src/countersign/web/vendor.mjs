@@ -1,0 +1,21 @@
+// Copies the few files of the browser libraries that pages load, with their licences. No bundler, no change.
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = join(here, "..", "..", "..", "node_modules");
+const vendor = join(here, "static", "vendor");
+
+const files = {
+  "htmx.org/dist/htmx.min.js": "htmx.min.js",
+  "htmx.org/LICENSE": "htmx.LICENSE",
+  "bootstrap-icons/bootstrap-icons.svg": "bootstrap-icons.svg",
+  "bootstrap-icons/LICENSE": "bootstrap-icons.LICENSE",
+};
+
+rmSync(vendor, { recursive: true, force: true });
+mkdirSync(vendor, { recursive: true });
+for (const [from, to] of Object.entries(files)) {
+  copyFileSync(join(modules, from), join(vendor, to));
+}

@@ -1,0 +1,1 @@
+"""Outgoing deliveries, signed and retried."""

@@ -1,0 +1,112 @@
+"""``countersign index`` and its alias, as a program calls them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from countersign.cli import app as countersign
+from countersign.index import generations, indexer
+from countersign.kernel.access import system
+from countersign.kernel.database import Database
+from countersign.providers import embedders
+from countersign.providers.errors import EmbedderUnreachable
+from countersign.providers.profiles import Profile
+from tests.cluster import Clone
+
+ADD = """
+INSERT INTO agents (name, slug, qdrant_collection, system_prompt) VALUES ('Support', 'support', 'agent_support_docs', 'Aide.')
+"""
+
+
+class Flat:
+    """An embedder for which all texts are alike."""
+
+    id, dimensions, profile = "fake:flat", 8, Profile()
+
+    async def passages(self, texts: Any, *, caller: Any = None) -> Any:
+        return np.ones((len(texts), 8), np.float32) / 8**0.5
+
+
+@pytest.fixture
+def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
+    """Calls a command against a migrated database."""
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database.url)
+    monkeypatch.setenv("COUNTERSIGN_HOME", str(tmp_path))
+
+    async def flat(_: Any) -> Flat:
+        return Flat()
+
+    for module in (embedders, indexer, generations):
+        if hasattr(module, "embedder"):
+            monkeypatch.setattr(module, "embedder", flat)
+
+    def call(*words: str) -> Result:
+        return CliRunner().invoke(countersign, list(words))
+
+    return call
+
+
+async def add_agent(database: Clone) -> None:
+    async with Database(database.url) as db, db.transaction(system()) as tx:
+        await tx.run(ADD)
+
+
+@pytest.fixture
+def agent(database: Clone) -> None:
+    import asyncio
+
+    asyncio.run(add_agent(database))
+
+
+@pytest.mark.parametrize("group", ["index", "qdrant"])
+def test_init_makes_the_agents_collections(cli: Any, agent: None, group: str) -> None:
+    assert json.loads(cli(group, "stats", "--json").stdout) == []
+    done = cli(group, "init", "--json")
+    assert done.exit_code == 0, done.output
+    [made] = json.loads(done.stdout)
+    assert (made["name"], made["state"], made["embedder"], made["dimensions"]) == (
+        "agent_support_docs",
+        "active",
+        "fake:flat",
+        8,
+    )
+    assert json.loads(cli(group, "init", "--json").stdout)[0]["id"] == made["id"]
+    [shown] = json.loads(cli(group, "stats", "--json").stdout)
+    assert (shown["collection"], shown["entries"], shown["points"], shown["backend"]) == (
+        "agent_support_docs",
+        0,
+        0,
+        "pgvector",
+    )
+    assert "agent_support_docs" in cli(group, "stats").stdout
+
+
+def test_init_without_agents_says_what_to_do(cli: Any) -> None:
+    done = cli("index", "init")
+    assert done.exit_code == 0
+    assert "No agent names a collection yet" in done.stderr
+
+
+def test_reindex_makes_a_new_generation(cli: Any) -> None:
+    assert cli("index", "init", "docs").exit_code == 0
+    done = cli("index", "reindex", "docs", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["generation"] == 2
+
+
+def test_failures_are_one_line_and_not_zero(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = cli("index", "init", "not a name")
+    assert (bad.exit_code, bad.stderr.count("\n")) == (1, 1)
+    assert "letters, digits" in bad.stderr
+
+    async def down(_: Any) -> Flat:
+        raise EmbedderUnreachable("The embedder sleeps.")
+
+    monkeypatch.setattr(embedders, "embedder", down)
+    refused = cli("index", "init", "docs")
+    assert (refused.exit_code, refused.stderr) == (1, "Error: The embedder sleeps.\n")
