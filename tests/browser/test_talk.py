@@ -36,6 +36,7 @@ async def test_signing_in(open_page: Open) -> None:
 async def test_an_answer_comes_word_by_word_and_opens_its_sources(open_page: Open) -> None:
     async with open_page() as page:
         await expect(page).to_have_url(re.compile(r"/ask$"))
+        await page.click("a.agent-card[href='/ask/expert-btp']")
         await ask(page, "Quel est le prix au m² de la cloison CLO-PLA-001 ?")
         await expect(page).to_have_url(re.compile(r"/sessions/[0-9a-f-]{36}$"))
         text = page.locator("article.writing [data-text]")

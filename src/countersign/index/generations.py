@@ -51,14 +51,19 @@ async def ensure(app: App, name: str, embedder: Embedder) -> Collection:
         except UnknownCollection:  # a backend that was begun afresh: everything is to be written again
             async with app.db.transaction(system()) as tx:
                 await tx.run(queries.retire_generation, id=found.id)
-    return await activate(app, await start(app, name, embedder))
+    begun = await start(app, name, embedder, first=True)
+    return begun if begun.state == "active" else await activate(app, begun)
 
 
-async def start(app: App, name: str, embedder: Embedder) -> Collection:
-    """A generation to be built with *embedder*: the one that an interrupted reindex left, or a new one."""
+async def start(app: App, name: str, embedder: Embedder, *, first: bool = False) -> Collection:
+    """A generation to be built with *embedder*: the one that an interrupted reindex left, or a new one.
+
+    With *first*, none is begun beside an active one, which somebody else may have made meanwhile: that one is returned.
+    """
     backend = backend_name(app)
     index = vector_index(app)
     async with app.db.transaction(system()) as tx:
+        await tx.run(queries.lock_generations, name=name)
         left = await building(tx, name, backend)
         if left is not None and (left.embedder, left.dimensions) != (embedder.id, embedder.dimensions):
             await tx.run(queries.retire_generation, id=left.id)
@@ -69,8 +74,11 @@ async def start(app: App, name: str, embedder: Embedder) -> Collection:
             backend=backend,
             embedder=embedder.id,
             dimensions=embedder.dimensions,
+            first=first,
         )
         found = made or await building(tx, name, backend)
+        if found is None and first:
+            found = await active(tx, name, backend)
     if found is None:
         raise Conflict(f"Somebody else has just begun or ended a build of “{name}”. Try again.")
     await index.ensure(found.physical, found.dimensions)
@@ -82,6 +90,7 @@ async def activate(app: App, generation: Collection) -> Collection:
     index = vector_index(app)
     await index.swap(generation.name, generation.physical)
     async with app.db.transaction(system()) as tx:
+        await tx.run(queries.lock_generations, name=generation.name)
         await tx.run(queries.retire_former, name=generation.name, backend=generation.backend, id=generation.id)
         await tx.run(queries.activate_generation, id=generation.id)
         retired = await tx.all(

@@ -84,11 +84,17 @@ WHERE name = %(name)s::text AND backend = %(backend)s::text AND state = %(state)
 SELECT embedder FROM index_collections
 WHERE name = %(name)s::text AND backend = %(backend)s::text AND state = 'active';
 
+-- lock_generations
+-- Whoever begins or ends a generation of this collection is alone with it until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended('countersign.generations.' || %(name)s::text, 0));
+
 -- add_generation
--- The next generation, unless one is being built.
+-- The next generation, unless one is being built, or is there already where only the first is wanted.
 INSERT INTO index_collections (name, generation, physical, backend, embedder, dimensions)
 SELECT %(name)s::text, n.next, %(name)s::text || '__g' || n.next, %(backend)s::text, %(embedder)s::text, %(dimensions)s::integer
 FROM (SELECT coalesce(max(generation), 0) + 1 AS next FROM index_collections WHERE name = %(name)s::text) n
+WHERE NOT (%(first)s::boolean AND EXISTS (SELECT FROM index_collections
+                                          WHERE name = %(name)s::text AND backend = %(backend)s::text AND state = 'active'))
 ON CONFLICT DO NOTHING
 RETURNING id, name, generation, physical, backend, embedder, dimensions, state, created_at;
 
@@ -99,7 +105,8 @@ UPDATE index_collections SET state = 'retired', retired_at = now() WHERE id = %(
 -- retire_former
 -- The generation that another one replaces.
 UPDATE index_collections SET state = 'retired', retired_at = now()
-WHERE name = %(name)s::text AND backend = %(backend)s::text AND state = 'active' AND id <> %(id)s::integer;
+WHERE name = %(name)s::text AND backend = %(backend)s::text AND state = 'active' AND id <> %(id)s::integer
+  AND EXISTS (SELECT FROM index_collections WHERE id = %(id)s::integer AND state = 'building');
 
 -- activate_generation
 -- The generation that answers from now on.
