@@ -20,7 +20,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True, help="GGUF file")
     parser.add_argument("--alias", required=True, help="name of the model for clients")
     parser.add_argument("--context", type=int, default=4096, help="tokens that all slots share")
-    parser.add_argument("--slots", type=int, default=2, help="answers at the same time")
+    parser.add_argument("--slots", type=int, default=4, help="answers at the same time")
     parser.add_argument("--cache-mib", type=int, default=256, help="memory for the prompts of past answers")
     parser.add_argument("--threads", type=int, default=min(os.cpu_count() or 1, 8))
     return parser.parse_args(argv)
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     params.model_alias = {options.alias}
     params.n_ctx = options.context
     params.n_parallel = options.slots
-    params.kv_unified = True  # one long conversation may use the whole context while the other slot is idle
+    params.kv_unified = True  # one long conversation may use the whole context while the other slots are idle
     params.cache_ram_mib = options.cache_mib
     params.cpuparams.n_threads = options.threads
     params.ui = False

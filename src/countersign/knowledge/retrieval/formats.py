@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from functools import lru_cache
 
 from babel import Locale
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberPattern, format_decimal, parse_pattern
 
 from .units import CURRENCIES, PREFIXES
 
@@ -13,6 +14,8 @@ _NBSP = "\u00a0"
 _CODES = {"€": "EUR", "$": "USD", "£": "GBP"}
 
 
+# Prices repeat: a composition shows the same hourly rate again and again, a library the same few thousand figures.
+@lru_cache(maxsize=8192)
 def number(value: Decimal, locale: str = "fr", *, decimals: int | None = None) -> str:
     """`1 234,5`: every decimal the value has, no trailing zero; with *decimals*, exactly so many, half up."""
     with localcontext(_room_for(value)):
@@ -26,14 +29,13 @@ def number(value: Decimal, locale: str = "fr", *, decimals: int | None = None) -
         )
 
 
+@lru_cache(maxsize=8192)
 def money(value: Decimal, locale: str = "fr", currency: str = "€") -> str:
     """`45,50 €`, `€45.50`: two decimals, up to four when the price has them (`0,0125 €`), half up beyond."""
-    pattern = _locale(locale).currency_formats["standard"].pattern.replace("0.00", "0.00##")
     with localcontext(_room_for(value)):
         rounded = _signless_zero(value.quantize(Decimal("0.0001")))
-        return format_currency(
-            rounded, _CODES.get(currency, currency), format=pattern, locale=_locale(locale), currency_digits=False
-        )
+        code = _CODES.get(currency, currency)
+        return _money_pattern(locale).apply(rounded, _locale(locale), currency=code, currency_digits=False)
 
 
 def price_per(value: Decimal, unit: str | None, locale: str = "fr", currency: str = "€") -> str:
@@ -56,6 +58,12 @@ def quantity(value: Decimal, unit: str | None, locale: str = "fr") -> str:
     return f"{number(value, locale)}{_NBSP}{unit}"
 
 
+@lru_cache
+def _money_pattern(locale: str) -> NumberPattern:
+    return parse_pattern(_locale(locale).currency_formats["standard"].pattern.replace("0.00", "0.00##"))
+
+
+@lru_cache
 def _locale(tag: str) -> Locale:
     """`fr`, `fr_CH` and `fr-CH` alike."""
     return Locale.parse(tag.replace("-", "_"))

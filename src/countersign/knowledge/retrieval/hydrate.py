@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any, ClassVar, Protocol
 
 from ...kernel.database import Tx
 from ...kernel.json import dumps
 from ..ouvrages import service as ouvrages
-from ..ouvrages.models import Component, Ouvrage
+from ..ouvrages.models import Component, Ouvrage, Summary
 from .models import UnknownTable
 from .present import ouvrage_text
 
@@ -73,7 +74,7 @@ class Ouvrages:
         below: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if rows and "children" in relations:
             for child in await ouvrages.children(tx, [row.id for row in rows], MOST_RELATED * len(rows)):
-                below[child.parent_id or 0].append(asdict(child))
+                below[child.parent_id or 0].append(_values(child))
         return {row.id: self._record(row, made_of[row.id], below[row.id], fields, relations, language) for row in rows}
 
     def _record(
@@ -86,16 +87,16 @@ class Ouvrages:
         language: str,
     ) -> Record:
         related: dict[str, list[dict[str, Any]]] = {}
-        shown: list[Component] = []
+        shown: dict[int, Component] = {}
         for name in relations:
             if name == "children":
                 related[name] = below[:MOST_RELATED]
                 continue
             wanted = self._of_type.get(name)
             lines = [c for c in made_of if wanted is None or c.type == wanted]
-            related[name] = [asdict(c) for c in lines[:MOST_RELATED]]
-            shown += [c for c in lines if c not in shown]
-        values = {key: value for key, value in asdict(row).items() if key not in BOOKKEEPING}
+            related[name] = [_values(c) for c in lines[:MOST_RELATED]]
+            shown |= {c.id: c for c in lines}
+        values = {key: value for key, value in _values(row).items() if key not in BOOKKEEPING}
         if "*" not in fields:
             values = {key: value for key, value in values.items() if key in {*fields, "id", "code", "name"}}
         return Record(
@@ -105,8 +106,13 @@ class Ouvrages:
             url=f"/records/ouvrages/{row.id}",
             row=values,
             relations=related,
-            text=ouvrage_text(row, shown, below, language, values.keys()),
+            text=ouvrage_text(row, list(shown.values()), below, language, values.keys()),
         )
+
+
+def _values(row: Ouvrage | Component | Summary) -> dict[str, Any]:
+    """Columns by name. Values are shared, not copied: nobody changes a live row."""
+    return {field.name: getattr(row, field.name) for field in fields_of(row)}
 
 
 REGISTRY: dict[str, Hydrator] = {hydrator.table: hydrator for hydrator in (Ouvrages(),)}
