@@ -417,7 +417,8 @@ CREATE FUNCTION public.collection_tenants(p_collection text) RETURNS SETOF bigin
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    SELECT DISTINCT e.tenant_id FROM index_entries e WHERE e.collection = p_collection ORDER BY 1
+    SELECT DISTINCT e.tenant_id FROM index_entries e
+    WHERE e.collection = p_collection AND current_tenant() IS NOT NULL ORDER BY 1
 $$;
 
 COMMENT ON FUNCTION public.collection_tenants(p_collection text) IS 'Who has entries in a collection: rebuilding it serves all of them.';
@@ -711,13 +712,17 @@ CREATE FUNCTION public.drop_vector_table(p_name text) RETURNS void
 DECLARE
     gone integer;
 BEGIN
+    IF EXISTS (SELECT FROM index_collections WHERE physical = p_name AND backend = 'pgvector' AND state = 'active') THEN
+        RAISE EXCEPTION 'collection-answers' USING ERRCODE = 'P0409',
+            DETAIL = format('%s answers questions now. Build another generation first.', p_name);
+    END IF;
     DELETE FROM vector_tables WHERE name = p_name RETURNING id INTO gone;
     IF gone IS NOT NULL THEN
         EXECUTE format('DROP TABLE IF EXISTS vectors.t%s', gone);
     END IF;
 END $$;
 
-COMMENT ON FUNCTION public.drop_vector_table(p_name text) IS 'Removes a collection of vectors with everything in it.';
+COMMENT ON FUNCTION public.drop_vector_table(p_name text) IS 'Removes a collection of vectors with everything in it, unless it answers questions.';
 
 CREATE FUNCTION public.due_jobs(p_most integer) RETURNS SETOF bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -825,7 +830,7 @@ CREATE FUNCTION public.fetch_vectors(p_name text, p_ids uuid[]) RETURNS TABLE(id
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT v.id, l2_normalize(v.embedding)::vector::real[] FROM vectors.t%s v WHERE v.id = ANY ($1)',
+    RETURN QUERY EXECUTE format('SELECT v.id, l2_normalize(v.embedding)::vector::real[] FROM vectors.t%s v WHERE v.id = ANY ($1) AND current_tenant() IS NOT NULL',
                                 (vector_table(p_name)).id)
     USING p_ids;
 END $_$;
@@ -1183,7 +1188,7 @@ CREATE FUNCTION public.hidden_entries(p_collection text, p_ids uuid[]) RETURNS S
     SET search_path TO 'public', 'pg_temp'
     AS $$
     SELECT e.id FROM index_entries e
-    WHERE e.collection = p_collection AND e.id = ANY (p_ids) AND e.tenant_id IS DISTINCT FROM current_tenant()
+    WHERE e.collection = p_collection AND e.id = ANY (p_ids) AND e.tenant_id <> current_tenant()
 $$;
 
 COMMENT ON FUNCTION public.hidden_entries(p_collection text, p_ids uuid[]) IS 'Those of these entries that belong to another tenant: finding one is an alarm.';
@@ -1486,7 +1491,7 @@ CREATE FUNCTION public.known_vectors(p_embedder text, p_backend text, p_hashes b
     SELECT DISTINCT ON (e.vector_hash) e.vector_hash, e.id, c.physical
     FROM index_entries e
     JOIN index_collections c ON c.id = e.indexed_in AND c.backend = p_backend AND c.state <> 'retired'
-    WHERE e.vector_hash = ANY (p_hashes) AND e.embedder = p_embedder AND c.embedder = p_embedder
+    WHERE current_tenant() IS NOT NULL AND e.vector_hash = ANY (p_hashes) AND e.embedder = p_embedder AND c.embedder = p_embedder
     ORDER BY e.vector_hash, e.no
 $$;
 

@@ -22,11 +22,11 @@ UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1
 
 def ends(text: str) -> datetime:
     """The moment that ``90d``, ``12h``, ``4w``, ``1y`` or a date ``2027-01-31`` (its end, UTC) means."""
-    if match := re.fullmatch(r"([1-9]\d{0,4})([hdwy])", text.strip().lower()):
-        return datetime.now(UTC) + int(match[1]) * UNITS[match[2]]
     try:
+        if match := re.fullmatch(r"([1-9]\d{0,4})([hdwy])", text.strip().lower()):
+            return datetime.now(UTC) + int(match[1]) * UNITS[match[2]]
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is not a time such as 90d, 12h, 4w, 1y or 2027-01-31") from error
 
 

@@ -341,12 +341,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     gone integer;
 BEGIN
+    IF EXISTS (SELECT FROM index_collections WHERE physical = p_name AND backend = 'pgvector' AND state = 'active') THEN
+        RAISE EXCEPTION 'collection-answers' USING ERRCODE = 'P0409',
+            DETAIL = format('%s answers questions now. Build another generation first.', p_name);
+    END IF;
     DELETE FROM vector_tables WHERE name = p_name RETURNING id INTO gone;
     IF gone IS NOT NULL THEN
         EXECUTE format('DROP TABLE IF EXISTS vectors.t%s', gone);
     END IF;
 END $$;
-COMMENT ON FUNCTION drop_vector_table(text) IS 'Removes a collection of vectors with everything in it.';
+COMMENT ON FUNCTION drop_vector_table(text) IS 'Removes a collection of vectors with everything in it, unless it answers questions.';
 
 CREATE OR REPLACE FUNCTION alias_vectors(p_alias text, p_name text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -430,7 +434,7 @@ COMMENT ON FUNCTION vector_scores(text, text, uuid[]) IS 'Cosines of given point
 CREATE OR REPLACE FUNCTION fetch_vectors(p_name text, p_ids uuid[]) RETURNS TABLE (id uuid, vector real[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    RETURN QUERY EXECUTE format('SELECT v.id, l2_normalize(v.embedding)::vector::real[] FROM vectors.t%s v WHERE v.id = ANY ($1)',
+    RETURN QUERY EXECUTE format('SELECT v.id, l2_normalize(v.embedding)::vector::real[] FROM vectors.t%s v WHERE v.id = ANY ($1) AND current_tenant() IS NOT NULL',
                                 (vector_table(p_name)).id)
     USING p_ids;
 END $$;
@@ -476,7 +480,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT DISTINCT ON (e.vector_hash) e.vector_hash, e.id, c.physical
     FROM index_entries e
     JOIN index_collections c ON c.id = e.indexed_in AND c.backend = p_backend AND c.state <> 'retired'
-    WHERE e.vector_hash = ANY (p_hashes) AND e.embedder = p_embedder AND c.embedder = p_embedder
+    WHERE current_tenant() IS NOT NULL AND e.vector_hash = ANY (p_hashes) AND e.embedder = p_embedder AND c.embedder = p_embedder
     ORDER BY e.vector_hash, e.no
 $$;
 COMMENT ON FUNCTION known_vectors(text, text, bytea[]) IS
@@ -485,13 +489,14 @@ COMMENT ON FUNCTION known_vectors(text, text, bytea[]) IS
 CREATE OR REPLACE FUNCTION hidden_entries(p_collection text, p_ids uuid[]) RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT e.id FROM index_entries e
-    WHERE e.collection = p_collection AND e.id = ANY (p_ids) AND e.tenant_id IS DISTINCT FROM current_tenant()
+    WHERE e.collection = p_collection AND e.id = ANY (p_ids) AND e.tenant_id <> current_tenant()
 $$;
 COMMENT ON FUNCTION hidden_entries(text, uuid[]) IS 'Those of these entries that belong to another tenant: finding one is an alarm.';
 
 CREATE OR REPLACE FUNCTION collection_tenants(p_collection text) RETURNS SETOF bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT DISTINCT e.tenant_id FROM index_entries e WHERE e.collection = p_collection ORDER BY 1
+    SELECT DISTINCT e.tenant_id FROM index_entries e
+    WHERE e.collection = p_collection AND current_tenant() IS NOT NULL ORDER BY 1
 $$;
 COMMENT ON FUNCTION collection_tenants(text) IS 'Who has entries in a collection: rebuilding it serves all of them.';
 

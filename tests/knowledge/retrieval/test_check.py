@@ -73,6 +73,7 @@ def test_a_figure_of_a_source_is_supported_however_it_is_written(answer: str, so
         "Un préavis de 1 mois.",
         "Une remise de 15 %.",
         "Soit 455,00 €/m² [1].",
+        "Le prix est de 8,82 €/m² [1].",
         "Environ 48 €/m² [1].",
     ],
 )

@@ -217,6 +217,8 @@ async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event
             else:
                 work.reply = piece
                 work.notice = "demonstration" if piece.provider == "local" else None
+        if not stop.is_set() and (rest := cite.end(work.content)):
+            yield rest
         if not work.content.strip() and not stop.is_set():
             raise ModelError("The model had nothing to say.")
     except ModelError as error:
@@ -244,6 +246,11 @@ class Citations:
         begun = re.search(r"\[\d{0,2}$", text)
         self._held = text[begun.start() :] if begun else ""
         return text[: begun.start()] if begun else text
+
+    def end(self, said: str) -> str:
+        """What is still held; and the one source that the model was shown, when it *said* something and cited nothing."""
+        named = self._only is None or not said.strip() or re.search(r"\[\d", said)
+        return self._held + ("" if named else f" [{self._only}]")
 
 
 async def _until(streaming: AsyncGenerator[Delta | Reply, None], stop: asyncio.Event) -> AsyncIterator[Delta | Reply]:

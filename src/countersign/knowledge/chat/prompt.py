@@ -5,8 +5,9 @@ Retrieved text is data. It stands in delimited blocks of the user message, never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from ...providers.models import Role, Turn
@@ -51,6 +52,9 @@ EXAMPLE = {
 }
 
 
+_PRICE = re.compile(r"\b(?:prix|tarif|coût|combien|price|cost|how much)", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """One message of the history as it stands after correction."""
@@ -81,7 +85,7 @@ def build(
     code = language(agent)
     if tiny:
         history = [Past(role, text) for role, text in zip(("user", "assistant"), EXAMPLE[code], strict=True)]
-        sources = [s for s in sources if s.kind == "quote"] or sources[:1]
+        sources = [s for s in sources if s.kind == "quote"] or [_brief(s, question) for s in sources[:1]]
     system = "\n".join(
         part
         for part in (agent.system_prompt, RULES[code], STRICT[code] if agent.strict else "", TODAY[code].format(today))
@@ -101,6 +105,13 @@ def only_source(sources: Sequence[Source]) -> int | None:
     """Number of the one source that the demonstration model is shown; None when there are several or none."""
     shown = [s for s in sources if s.kind == "quote"] or list(sources[:1])
     return shown[0].n if len(shown) == 1 else None
+
+
+def _brief(source: Source, question: str) -> Source:
+    """What a tiny model is shown of a record whose price is asked: its name and its price, or it picks any figure."""
+    if source.row is None or not _PRICE.search(question):
+        return source
+    return replace(source, content="\n".join(source.content.splitlines()[:2]))
 
 
 def _fit(sources: Sequence[Source], room: int) -> list[str]:

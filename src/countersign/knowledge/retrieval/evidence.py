@@ -124,7 +124,8 @@ class Evidence:
         sold_by = self._sold_by[place.at]
         if not (exact or top == other) or (below and sold_by and measure(below).dims not in sold_by):
             return None
-        return 2
+        # A sum of money is no price of one unit: "= 1,20 €" of a composition does not make 1,20 €/m².
+        return None if below and number.kind == "money" else 2
 
     def _add(self, place: Place) -> None:
         number = place.number
