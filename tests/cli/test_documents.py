@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from countersign.cli import app as countersign
@@ -18,7 +20,7 @@ from tests.cluster import Clone
 
 
 @pytest.fixture
-def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """Calls the command on a database where a support agent is."""
     import asyncio
 
@@ -33,7 +35,9 @@ def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any
     def call(*words: object) -> Result:
         return CliRunner().invoke(countersign, ["documents", "import", *map(str, words)])
 
-    return call
+    before = structlog.get_config()
+    yield call
+    structlog.configure(**before)
 
 
 def test_files_and_folders_are_read_once(cli: Any, tmp_path: Path) -> None:

@@ -30,11 +30,15 @@ def bring(
     json: Json = False,
 ) -> None:
     """Read files into the collection of an agent. Safe to repeat: the same bytes are taken once."""
+    import logging
+
+    import structlog
+
     from ..kernel.access import system
     from ..kernel.app import App
     from ..kernel.settings import Settings
     from ..knowledge import jobs as _  # noqa: F401  (what reads files registers itself)
-    from ..knowledge.agents import service as agents
+    from ..knowledge.documents import service
     from ..knowledge.documents.models import NoFile
     from .index import bar
 
@@ -46,13 +50,15 @@ def bring(
         async with App(Settings.load(home)) as instance:
             caller = system()
             async with instance.db.transaction(caller, read_only=True) as tx:
-                collection = (await agents.agent(tx, agent)).qdrant_collection
+                collection = await service.collection_of(tx, agent)
             with bar("documents") as tell:
                 for number, (file, source) in enumerate(files, start=1):
                     done.append(await _bring(instance, caller, collection, file, source))
                     await tell(number, len(files), "files")
         return done
 
+    # Standard output is the result, and what a job would log of a bad file is said below in one line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     done = run(work())
     if json:
         emit([{"file": d.file, "status": d.status, "duplicate": d.duplicate, "error": d.error} for d in done])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +18,7 @@ from countersign.knowledge.demo import SUPPORT
 from countersign.knowledge.documents import service
 from tests.knowledge.conftest import work_off
 from tests.knowledge.documents.files import pdf
-from tests.web.conftest import CSRF, Visit, site, visit  # noqa: F401  (fixtures)
-
-JSON = {"Accept": "application/json"}
+from tests.web.conftest import CSRF, Visit
 
 
 @pytest.fixture
@@ -117,7 +116,9 @@ async def test_the_page_lists_uploads_and_deletes(house: App, everything: Caller
         assert 'href="/records/ouvrages"' in drawn
         exported = (await client.get("/records/documents.csv")).text
         assert "'=1+1;'=b.md" in exported
-        assert "Titre" not in (await client.get("/records/documents", params={"status": "failed"})).text
+        failed = await client.get("/records/documents", params={"status": "failed"})
+        assert ">Titre</a>" in drawn
+        assert ">Titre</a>" not in failed.text
         async with house.db.transaction(everything) as tx:
             uuid = (await service.search(tx, q="Titre"))[0].uuid
         assert "Remplacer" in (await client.get(f"/records/documents/{uuid}")).text
@@ -150,8 +151,6 @@ async def test_who_only_reads_may_not_change(
 
 async def test_the_site_answers_while_a_file_is_read(house: App, everything: Caller, visit: Visit) -> None:
     async with visit(everything) as client:
-        import asyncio
-
         await send(client, file("a.txt", b"Une phrase assez longue pour compter. " * 100_000))
         reading = asyncio.create_task(work_off(house))
         slowest = 0.0

@@ -15,7 +15,6 @@ from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.json import dumps
 from ...kernel.web import Clean, House, Router, Who
-from ..agents import service as agents
 from . import service, uploads
 from .models import Document, NoFile, Summary, Upload
 from .readers import KINDS
@@ -87,7 +86,7 @@ async def delete_document(app: House, caller: Who, uuid: UUID) -> Response:
 async def receive(app: App, caller: Caller, request: Request) -> list[Upload]:
     """The files of a form (``agent``, ``file`` …, ``replace``), all of them or none.
 
-    Raises ``NoFile``, ``NoSuchAgent``, ``BadDocument``.
+    Raises ``NoFile``, ``NoSuchReader``, ``BadDocument``.
     """
     form = await request.form(max_files=100)
     files = [f for f in form.getlist("file") if isinstance(f, UploadFile) and (f.filename or f.size)]
@@ -101,7 +100,7 @@ async def receive(app: App, caller: Caller, request: Request) -> list[Upload]:
         if replace is not None:
             collection = (await service.document(tx, replace)).collection
         else:
-            collection = (await agents.agent(tx, str(form.get("agent") or ""))).qdrant_collection
+            collection = await service.collection_of(tx, str(form.get("agent") or ""))
         taken: list[Upload] = []
         for file in files:
             data = await asyncio.to_thread(file.file.read)

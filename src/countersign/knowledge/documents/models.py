@@ -22,8 +22,21 @@ class BadDocument(Invalid):
     """This file cannot be read as a document. Its error says what to change."""
 
 
+class NoSuchReader(NotFound):
+    """No active agent of this name answers from documents. Name one whose retrieval mode is TEXT_ONLY."""
+
+
 class NoFile(Invalid):
     """No file was sent. Choose one or several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An agent that answers from the documents of a collection."""
+
+    slug: str
+    name: str
+    collection: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who, wants_json
-from ..agents import service as agents
 from . import service
 from .api import receive
 from .models import NoSuchDocument, Summary
@@ -49,8 +48,7 @@ async def list_documents(
         )
         total = await service.count(tx, q=q, collection=collection, status=status)
         collections = await service.collections(tx)
-        may = caller.may("documents.manage")
-        answering = [a for a in await agents.agents(tx) if a.retrieval_mode == "TEXT_ONLY"] if may else []
+        answering = await service.readers(tx) if caller.may("documents.manage") else []
     return page(
         request,
         "documents/list.html",

@@ -72,6 +72,13 @@ WHERE id = %(id)s::bigint AND status IN ('pending', 'processing') AND deleted_at
 UPDATE documents SET metadata = metadata || jsonb_build_object('from', %(uuid)s::text)
 WHERE collection = %(collection)s::text AND sha256 = ANY(%(sha256)s::text[]) AND deleted_at IS NULL;
 
+-- readers
+-- Agents that answer from documents: all, or one by its slug.
+SELECT a.slug, a.name, a.qdrant_collection AS collection FROM agents a
+WHERE a.deleted_at IS NULL AND a.is_active AND a.retrieval_mode = 'TEXT_ONLY'
+  AND (%(slug)s::text IS NULL OR a.slug = %(slug)s::text)
+ORDER BY a.name, a.id;
+
 -- chunk_ids
 -- Passages of a document.
 SELECT coalesce(array_agg(id), '{}') FROM document_chunks WHERE document_id = %(document)s::bigint;

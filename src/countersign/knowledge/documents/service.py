@@ -14,7 +14,7 @@ from ...kernel.database import Row, Tx
 from ...kernel.json import dumps
 from .chunks import Chunk, chunks
 from .indexing import KIND
-from .models import Document, EmptyDocument, NewDocument, NoSuchDocument, Passage, Summary
+from .models import Document, EmptyDocument, NewDocument, NoSuchDocument, NoSuchReader, Passage, Reader, Summary
 
 queries = sql.load(__package__ or "")
 
@@ -123,6 +123,19 @@ async def count(tx: Tx, *, q: str | None = None, collection: str | None = None, 
 async def collections(tx: Tx) -> list[str]:
     """Collections that hold documents."""
     return [row["collection"] for row in await tx.all(Row, queries.collections)]
+
+
+async def readers(tx: Tx) -> list[Reader]:
+    """Agents that answer from documents, by name."""
+    return await tx.all(Reader, queries.readers, slug=None)
+
+
+async def collection_of(tx: Tx, agent: str) -> str:
+    """The collection that *agent* (its slug) answers from. Raises ``NoSuchReader``."""
+    found = await tx.first(Reader, queries.readers, slug=agent)
+    if found is None:
+        raise NoSuchReader()
+    return found.collection
 
 
 async def document(tx: Tx, uuid: UUID) -> Document:
