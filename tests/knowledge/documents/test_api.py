@@ -139,6 +139,18 @@ async def test_a_citation_opens_with_its_passage_marked(house: App, everything: 
         assert "page 1" in drawn
 
 
+async def test_a_very_long_text_shows_what_surrounds_the_passage(house: App, everything: Caller, visit: Visit) -> None:
+    async with visit(everything) as client:
+        sent = await send(client, file("a.txt", b"Une phrase de plus. " * 20_000 + b"Fin."))
+        await work_off(house)
+        async with house.db.transaction(everything) as tx:
+            passage = await tx.one(dict, "SELECT id FROM document_chunks ORDER BY id DESC LIMIT 1")
+        drawn = await client.get(f"/records/documents/{sent.json()['items'][0]['uuid']}?passage={passage['id']}")
+        assert "Fin." in drawn.text.split('id="passage"')[1]
+        assert len(drawn.text) < 300_000
+        assert "une partie" in drawn.text
+
+
 async def test_who_only_reads_may_not_change(
     house: App, everything: Caller, caller: Callable[..., Caller], visit: Visit
 ) -> None:

@@ -24,6 +24,7 @@ routes = Router(include_in_schema=False)
 
 PER_PAGE = 50
 AT_ONCE = 1000
+SHOWN = 100_000  # characters on either side of the passage: drawing a whole book would hold everybody up
 ACCEPTED = ",".join(sorted(KINDS))
 Words = Annotated[Clean | None, Query(max_length=200)]
 Collection = Annotated[Clean | None, Query(max_length=100)]
@@ -108,7 +109,7 @@ async def follow_link(app: House, caller: Who, name: Clean) -> Response:
 async def read_document(
     request: Request, app: House, caller: Who, uuid: UUID, passage: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
-    """The whole text; *passage* (its database id) is marked."""
+    """The text; *passage* (its database id) is marked. Of a very long one, what surrounds the passage."""
     async with app.db.transaction(caller, read_only=True) as tx:
         document = await service.document(tx, uuid)
         found = await service.passage(tx, passage) if passage is not None else None
@@ -117,8 +118,17 @@ async def read_document(
     text = document.content or ""
     start = found.char_start if found and found.char_start is not None else 0
     end = found.char_end if found and found.char_end is not None else 0
-    parts = {"before": text[:start], "marked": text[start:end], "after": text[end:]}
-    return page(request, "documents/document.html", document=document, passage=found, parts=parts, accepted=ACCEPTED)
+    first, last = max(0, start - SHOWN), end + SHOWN
+    parts = {"before": text[first:start], "marked": text[start:end], "after": text[end:last]}
+    return page(
+        request,
+        "documents/document.html",
+        document=document,
+        passage=found,
+        parts=parts,
+        accepted=ACCEPTED,
+        cut=first > 0 or last < len(text),
+    )
 
 
 async def _lines(app: App, caller: Caller, chosen: dict[str, str | None]) -> AsyncIterator[bytes]:
