@@ -22,6 +22,7 @@ from .knowledge.agents import api as agents_api
 from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
 from .knowledge.chat import pages as chat_pages
+from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
 from .knowledge.ouvrages import pages as ouvrages_pages
 from .knowledge.retrieval import api as retrieval_api
@@ -42,6 +43,7 @@ ROUTES: list[Router] = [
     chat_api.routes,
     chat_pages.routes,
     ouvrages_pages.routes,
+    documents_api.routes,
     documents_pages.routes,
 ]
 
@@ -75,7 +77,8 @@ def create(settings: Settings) -> FastAPI:
     for routes in ROUTES:
         site.include_router(routes)
     static.mount(site)
-    site.add_middleware(Gate, max_body=settings.max_body_bytes)
+    uploads = frozenset(path for routes in ROUTES for path in routes.uploads)
+    site.add_middleware(Gate, max_body=settings.max_body_bytes, max_upload=settings.max_upload_bytes, uploads=uploads)
     return site
 
 

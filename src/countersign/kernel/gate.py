@@ -31,9 +31,17 @@ QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 class Gate:
     """ASGI middleware; streams pass through untouched."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_body: int, max_upload: int = 0, uploads: frozenset[str] = frozenset()
+    ) -> None:
         self.app = app
         self.max_body = max_body
+        self.max_upload = max_upload
+        self.uploads = uploads
+
+    def _most(self, path: str) -> int:
+        """How many bytes a body may have that is sent to *path*."""
+        return max(self.max_body, self.max_upload) if path in self.uploads else self.max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +69,7 @@ class Gate:
                 if refusal is not None:
                     await problem(request, refusal)(scope, receive, sending)
                 else:
-                    await self.app(scope, self._limited(receive), sending)
+                    await self.app(scope, self._limited(receive, self._most(request.url.path)), sending)
             except TooLarge as error:
                 if status:
                     raise
@@ -86,24 +94,26 @@ class Gate:
     def _refusal(self, request: Request) -> CountersignError | None:
         """What the head of the request alone forbids."""
         length = request.headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self.max_body:
-            return TooLarge(f"The request is larger than {self.max_body:,} bytes. Send less at a time.")
+        most = self._most(request.url.path)
+        if length.isdigit() and int(length) > most:
+            return TooLarge(f"The request is larger than {most:,} bytes. Send less at a time.")
         if request.method in ("POST", "PUT", "PATCH") and request.url.path.startswith(("/api/", "/v1/")):
             kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
             empty = length == "0" and "transfer-encoding" not in request.headers
-            if not empty and kind != "application/json":
+            form = kind == "multipart/form-data" and request.url.path in self.uploads
+            if not empty and not form and kind != "application/json":
                 return UnsupportedMedia(f"Send application/json, not {kind or 'an unnamed type'}.")
         return None
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, receive: Receive, most: int) -> Receive:
         seen = 0
 
         async def receiving() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.max_body:
-                raise TooLarge(f"The request is larger than {self.max_body:,} bytes. Send less at a time.")
+            if seen > most:
+                raise TooLarge(f"The request is larger than {most:,} bytes. Send less at a time.")
             return message
 
         return receiving

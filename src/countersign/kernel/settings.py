@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=1_000_000, ge=1000, description="Largest request body of an ordinary route, in bytes."
     )
+    max_upload_bytes: int = Field(
+        default=106_000_000, ge=1000, description="Largest request body of a route that takes files, in bytes."
+    )
 
     # -- logs
     log_level: Literal["debug", "info", "warning", "error"] = Field(

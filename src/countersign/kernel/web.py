@@ -30,15 +30,24 @@ Render = Callable[[Request, CountersignError], Awaitable[Response]]
 
 
 class Router(APIRouter):
-    """Routes of one room. Each names the permission it needs; a test walks them all."""
+    """Routes of one room. Each names the permission it needs; a test walks them all. *uploads* take files."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.uploads: set[str] = set()
 
     def on(self, route: str, *, permission: str, **options: Any) -> Callable[[F], F]:
-        """``@routes.on("GET /agents/{slug}", permission="agents.view")``; or ``PUBLIC``, or ``SIGNED_IN``."""
+        """``@routes.on("GET /agents/{slug}", permission="agents.view")``; or ``PUBLIC``, or ``SIGNED_IN``.
+
+        ``upload=True`` lets its body be a form with files, larger than that of an ordinary route.
+        """
         method, path = route.split(" ", 1)
         guards = [Depends(_guard(permission))]
         if method not in ("GET", "HEAD"):
             guards.append(Depends(_same_site))
         extra = {"x-permission": permission, **options.pop("openapi_extra", {})}
+        if options.pop("upload", False):
+            self.uploads.add(self.prefix + path)
         # Without this FastAPI would promise a 422 of its own shape; ours is problem details.
         responses: dict[str, Any] = {
             "4XX": {"description": "Problem details (RFC 9457)", "content": {"application/problem+json": {}}}

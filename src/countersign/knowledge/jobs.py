@@ -2,6 +2,7 @@
 
 from .chat import jobs as chat_jobs
 from .documents import indexing as documents_indexing
+from .documents import jobs as documents_jobs
 from .ouvrages import indexing as ouvrages_indexing
 
-__all__ = ["chat_jobs", "documents_indexing", "ouvrages_indexing"]
+__all__ = ["chat_jobs", "documents_indexing", "documents_jobs", "ouvrages_indexing"]

@@ -44,6 +44,12 @@ PLACES = (
     Place(_("Agents"), "/agents", "robot", "agents.view", ("/agents",)),
 )
 
+# What stands under Records, as tabs.
+RECORDS = (
+    Place(_("Ouvrages"), "/records/ouvrages", "collection", "ouvrages.view", ("/records/ouvrages",)),
+    Place(_("Documents"), "/records/documents", "file-text", "documents.view", ("/records/documents",)),
+)
+
 
 def page(request: Request, template: str, *, status: int = 200, **data: Any) -> Response:
     """The page *template* (``room/name.html``) for whoever sent *request*; a piece of it when htmx asks."""
@@ -76,6 +82,7 @@ def context(request: Request) -> dict[str, Any]:
         "place": next((p for p in places if path.startswith(tuple(p.roots))), None),
         "places": places,
         "query": request.query_params,
+        "records": [p for p in RECORDS if caller is not None and caller.may(p.permission)],
         "request_id": getattr(request.state, "request_id", None),
         "theme": theme if theme in THEMES else "auto",
         "version": __version__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from ...kernel.errors import Invalid, NotFound
@@ -15,6 +16,27 @@ class NoSuchDocument(NotFound):
 
 class EmptyDocument(Invalid):
     """This document holds no text that could be found."""
+
+
+class BadDocument(Invalid):
+    """This file cannot be read as a document. Its error says what to change."""
+
+
+class NoSuchReader(NotFound):
+    """No active agent of this name answers from documents. Name one whose retrieval mode is TEXT_ONLY."""
+
+
+class NoFile(Invalid):
+    """No file was sent. Choose one or several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """An agent that answers from the documents of a collection."""
+
+    slug: str
+    name: str
+    collection: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +53,9 @@ class Document:
     media_type: str
     size_bytes: int
     content: str | None
+    page_count: int | None
     chunk_count: int
+    part_count: int
     status: str
     error: str | None
     created_at: datetime
@@ -46,10 +70,60 @@ class Passage:
     position: int
     breadcrumb: str
     content: str
+    page: int | None
     char_start: int | None
     char_end: int | None
     document_uuid: UUID
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One line of the list. *part_count* is how many texts a JSON file held; *done* of *total*: how far it is read."""
+
+    id: int
+    uuid: UUID
+    collection: str
+    title: str
+    source: str
+    category: str | None
+    url: str | None
+    media_type: str
+    size_bytes: int
+    page_count: int | None
+    chunk_count: int
+    part_count: int
+    status: str
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+    done: int | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was taken in; *duplicate* when the very same bytes were there already."""
+
+    id: int
+    uuid: UUID
+    source: str
+    status: str
+    job_id: int | None
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file that a job is to read."""
+
+    id: int
+    uuid: UUID
+    collection: str
+    source: str
+    media_type: str
+    metadata: dict[str, Any]
+    original: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

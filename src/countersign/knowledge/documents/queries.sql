@@ -1,29 +1,131 @@
 -- add_document
 -- A text that is ready to be quoted; nothing when the same text is there already.
-INSERT INTO documents (collection, title, source, category, url, language, media_type, size_bytes, sha256, content, chunk_count, status)
+INSERT INTO documents (collection, title, source, category, url, language, media_type, size_bytes, sha256, content, chunk_count,
+                       metadata, status)
 VALUES (%(collection)s::text, %(title)s::text, %(source)s::text, %(category)s::text, %(url)s::text, %(language)s::text,
-        %(media_type)s::text, %(size)s::bigint, %(sha256)s::text, %(content)s::text, %(chunks)s::integer, 'ready')
+        %(media_type)s::text, %(size)s::bigint, %(sha256)s::text, %(content)s::text, %(chunks)s::integer,
+        %(metadata)s::jsonb, 'ready')
 ON CONFLICT (tenant_id, collection, sha256) WHERE deleted_at IS NULL DO NOTHING
 RETURNING id;
 
--- replace_documents
--- Takes earlier texts of the same source out of use.
-UPDATE documents SET deleted_at = now()
-WHERE collection = %(collection)s::text AND source = %(source)s::text AND sha256 <> %(sha256)s::text AND deleted_at IS NULL
+-- earlier_documents
+-- Live documents of the same source that came before this one.
+SELECT d.id FROM documents d
+WHERE d.collection = %(collection)s::text AND d.source = %(source)s::text AND d.deleted_at IS NULL AND d.id < %(id)s::bigint;
+
+-- later_document
+-- A document of the same source that came after this one and can be quoted.
+SELECT d.id FROM documents d
+WHERE d.collection = %(collection)s::text AND d.source = %(source)s::text AND d.deleted_at IS NULL
+  AND d.id > %(id)s::bigint AND d.status = 'ready'
+LIMIT 1;
+
+-- retire
+-- Takes documents out of use, with the texts that came in them; returns the passages that go.
+WITH gone AS (
+    UPDATE documents SET deleted_at = now(), original = NULL
+    WHERE deleted_at IS NULL
+      AND (id = ANY(%(ids)s::bigint[])
+           OR metadata ->> 'from' IN (SELECT uuid::text FROM documents WHERE id = ANY(%(ids)s::bigint[])))
+    RETURNING id
+)
+SELECT coalesce(array_agg(c.id), '{}') FROM document_chunks c JOIN gone ON gone.id = c.document_id;
+
+-- add_upload
+-- A file that waits to be read; nothing when the same bytes are there already.
+INSERT INTO documents (collection, title, source, media_type, size_bytes, sha256, original, metadata)
+VALUES (%(collection)s::text, %(title)s::text, %(source)s::text, %(media_type)s::text, %(size)s::bigint, %(sha256)s::text,
+        %(original)s::bytea, %(metadata)s::jsonb)
+ON CONFLICT (tenant_id, collection, sha256) WHERE deleted_at IS NULL DO NOTHING
+RETURNING id, uuid, source, status, job_id, false AS duplicate;
+
+-- same_upload
+-- The live document with these bytes.
+SELECT id, uuid, source, status, job_id, true AS duplicate FROM documents
+WHERE collection = %(collection)s::text AND sha256 = %(sha256)s::text AND deleted_at IS NULL;
+
+-- await_job
+-- Names the job that reads a file.
+UPDATE documents SET job_id = %(job)s::bigint, status = 'pending', error = NULL WHERE id = %(id)s::bigint;
+
+-- begin_reading
+-- A job takes a file up, again if the one before it was killed.
+UPDATE documents SET status = 'processing', error = NULL
+WHERE id = %(id)s::bigint AND status <> 'ready' AND deleted_at IS NULL
+RETURNING id, uuid, collection, source, media_type, metadata, original;
+
+-- finish_reading
+-- The text of a file is there; nothing when another worker was faster or the document was deleted.
+UPDATE documents SET status = 'ready', title = %(title)s::text, category = coalesce(%(category)s::text, category),
+       url = coalesce(%(url)s::text, url), content = %(content)s::text, page_count = %(pages)s::integer,
+       chunk_count = %(chunks)s::integer, metadata = metadata || jsonb_build_object('parts', %(parts)s::integer)
+WHERE id = %(id)s::bigint AND status = 'processing' AND deleted_at IS NULL
 RETURNING id;
+
+-- fail_reading
+-- A file could not be read, and why.
+UPDATE documents SET status = 'failed', error = %(error)s::text
+WHERE id = %(id)s::bigint AND status IN ('pending', 'processing') AND deleted_at IS NULL;
+
+-- adopt
+-- Texts that came in a file before belong to the file that holds them now.
+UPDATE documents SET metadata = metadata || jsonb_build_object('from', %(uuid)s::text)
+WHERE collection = %(collection)s::text AND sha256 = ANY(%(sha256)s::text[]) AND deleted_at IS NULL;
+
+-- readers
+-- Agents that answer from documents: all, or one by its slug.
+SELECT a.slug, a.name, a.qdrant_collection AS collection FROM agents a
+WHERE a.deleted_at IS NULL AND a.is_active AND a.retrieval_mode = 'TEXT_ONLY'
+  AND (%(slug)s::text IS NULL OR a.slug = %(slug)s::text)
+ORDER BY a.name, a.id;
+
+-- chunk_ids
+-- Passages of a document.
+SELECT coalesce(array_agg(id), '{}') FROM document_chunks WHERE document_id = %(document)s::bigint;
+
+-- search_documents
+-- The list: by words of title or source, collection and status, in a chosen order.
+SELECT d.id, d.uuid, d.collection, d.title, d.source, d.category, d.url, d.media_type, d.size_bytes, d.page_count, d.chunk_count,
+       coalesce((d.metadata ->> 'parts')::integer, 0) AS part_count, d.status, d.error, d.created_at, d.updated_at,
+       j.progress_done AS done, j.progress_total AS total
+FROM documents d
+LEFT JOIN jobs j ON j.id = d.job_id
+WHERE d.deleted_at IS NULL
+  AND (%(collection)s::text IS NULL OR d.collection = %(collection)s::text)
+  AND (%(status)s::text IS NULL OR d.status = %(status)s::text)
+  AND (%(q)s::text IS NULL OR strpos(lower(unaccent(d.title || ' ' || d.source)), lower(unaccent(%(q)s::text))) > 0)
+ORDER BY CASE WHEN %(sort)s::text = 'title' THEN lower(d.title) END,
+         CASE WHEN %(sort)s::text = '-title' THEN lower(d.title) END DESC,
+         CASE WHEN %(sort)s::text = 'size' THEN d.size_bytes END,
+         CASE WHEN %(sort)s::text = '-size' THEN d.size_bytes END DESC,
+         CASE WHEN %(sort)s::text = 'created' THEN d.id END,
+         d.id DESC
+LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint;
+
+-- count_documents
+-- How many the list holds.
+SELECT count(*) FROM documents d
+WHERE d.deleted_at IS NULL
+  AND (%(collection)s::text IS NULL OR d.collection = %(collection)s::text)
+  AND (%(status)s::text IS NULL OR d.status = %(status)s::text)
+  AND (%(q)s::text IS NULL OR strpos(lower(unaccent(d.title || ' ' || d.source)), lower(unaccent(%(q)s::text))) > 0);
+
+-- collections
+-- Collections that hold documents.
+SELECT DISTINCT collection FROM documents WHERE deleted_at IS NULL ORDER BY collection;
 
 -- add_chunks
 -- The passages of a document.
-INSERT INTO document_chunks (document_id, position, breadcrumb, content, content_hash, char_start, char_end, token_count)
+INSERT INTO document_chunks (document_id, position, breadcrumb, content, content_hash, page, char_start, char_end, token_count)
 SELECT %(document)s::bigint, c.position, c.breadcrumb, c.content, encode(sha256(convert_to(c.content, 'UTF8')), 'hex'),
-       c.char_start, c.char_end, c.token_count
-FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c(position integer, breadcrumb text, content text, char_start integer,
-     char_end integer, token_count integer);
+       c.page, c.char_start, c.char_end, c.token_count
+FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c(position integer, breadcrumb text, content text, page integer,
+     char_start integer, char_end integer, token_count integer);
 
 -- document
 -- One live document with its text.
-SELECT id, uuid, collection, title, source, category, url, media_type, size_bytes, content, chunk_count, status, error,
-       created_at, updated_at
+SELECT id, uuid, collection, title, source, category, url, media_type, size_bytes, content, page_count, chunk_count,
+       coalesce((metadata ->> 'parts')::integer, 0) AS part_count, status, error, created_at, updated_at
 FROM documents WHERE uuid = %(uuid)s::uuid AND deleted_at IS NULL;
 
 -- uuid_by_url
@@ -37,7 +139,7 @@ WHERE collection = %(collection)s::text AND deleted_at IS NULL AND status = 'rea
 
 -- chunk
 -- One passage and the document that it stands in.
-SELECT c.id, c.position, c.breadcrumb, c.content, c.char_start, c.char_end, d.uuid AS document_uuid, d.title
+SELECT c.id, c.position, c.breadcrumb, c.content, c.page, c.char_start, c.char_end, d.uuid AS document_uuid, d.title
 FROM document_chunks c JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL
 WHERE c.id = %(id)s::bigint;
 
@@ -46,7 +148,7 @@ WHERE c.id = %(id)s::bigint;
 SELECT c.id AS source_id, c.breadcrumb AS title, NULL::text AS code,
        '/records/documents/' || d.uuid || '?passage=' || c.id || '#passage' AS url, c.content,
        jsonb_build_object('title', d.title, 'source', d.source, 'category', d.category, 'url', d.url, 'document', d.uuid,
-                          'position', c.position, 'tenant_id', c.tenant_id) AS payload
+                          'position', c.position, 'page', c.page, 'tenant_id', c.tenant_id) AS payload
 FROM document_chunks c
 JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL AND d.status = 'ready'
 WHERE %(ids)s::bigint[] IS NULL OR c.id = ANY(%(ids)s::bigint[]);

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
 from uuid import UUID
 
+from ...index import service as index
 from ...kernel import sql
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
 from ...kernel.json import dumps
-from .chunks import chunks
-from .models import Document, EmptyDocument, NewDocument, NoSuchDocument, Passage
+from .chunks import Chunk, chunks
+from .indexing import KIND
+from .models import Document, EmptyDocument, NewDocument, NoSuchDocument, NoSuchReader, Passage, Reader, Summary
 
 queries = sql.load(__package__ or "")
 
 BETWEEN = " › "
+AT_ONCE = 5000  # passages a statement
+STATES = ("pending", "processing", "ready", "failed")
+SORTS = ("-created", "created", "title", "-title", "size", "-size")
 
 
-async def add(tx: Tx, new: NewDocument) -> int | None:
+async def add(tx: Tx, new: NewDocument, *, cut: list[Chunk] | None = None, came_in: UUID | None = None) -> int | None:
     """Adds a text with its passages, in place of an earlier one of the same source; None when it is there already.
 
-    Raises ``EmptyDocument``.
+    *cut* are its passages when they are known; *came_in* is the file that held it. Raises ``EmptyDocument``.
     """
-    cut = chunks(new.content, new.title)
+    cut = chunks(new.content, new.title) if cut is None else cut
     if not cut:
         raise EmptyDocument(f"“{new.title}” holds no text.")
-    body = new.content.encode()
-    # The title is part of what is told apart: two pages may share their text and not their name.
-    sha256 = hashlib.sha256(f"{new.source}\n{new.title}\n".encode() + body).hexdigest()
+    sha256 = fingerprint(new)
     document = await tx.value(
         queries.add_document,
         collection=new.collection,
@@ -37,28 +42,100 @@ async def add(tx: Tx, new: NewDocument) -> int | None:
         url=new.url,
         language=new.language,
         media_type=new.media_type,
-        size=len(body),
+        size=len(new.content.encode()),
         sha256=sha256,
         content=new.content,
         chunks=len(cut),
+        metadata=dumps({"from": str(came_in)} if came_in else {}),
     )
     if document is None:
         return None
+    await publish(tx, document, new.collection, new.source, cut)
+    await audit(tx, "create", "document", document, new={"title": new.title, "source": new.source})
+    return int(document)
+
+
+def fingerprint(new: NewDocument) -> str:
+    """SHA-256 of a text, its title and its source: two pages may share their words and not their name."""
+    return hashlib.sha256(f"{new.source}\n{new.title}\n{new.content}".encode()).hexdigest()
+
+
+async def publish(
+    tx: Tx, document: int, collection: str, source: str, cut: list[Chunk], pages: Sequence[int] = ()
+) -> None:
+    """The passages of *document* can be found from this commit on, those of earlier ones of its source no longer.
+
+    *pages* says at which character each page begins.
+    """
     rows = [
         {
             "position": c.position,
             "breadcrumb": BETWEEN.join(c.breadcrumb),
             "content": c.content,
+            "page": bisect_right(pages, c.start) or None,
             "char_start": c.start,
             "char_end": c.end,
             "token_count": round(len(c.content.split()) * 1.5),
         }
         for c in cut
     ]
-    await tx.run(queries.add_chunks, document=document, chunks=dumps(rows))
-    await tx.run(queries.replace_documents, collection=new.collection, source=new.source, sha256=sha256)
-    await audit(tx, "create", "document", document, new={"title": new.title, "source": new.source})
-    return int(document)
+    for first in range(0, len(rows), AT_ONCE):
+        await tx.run(queries.add_chunks, document=document, chunks=dumps(rows[first : first + AT_ONCE]))
+    earlier = await tx.all(Row, queries.earlier_documents, collection=collection, source=source, id=document)
+    await retire(tx, [row["id"] for row in earlier])
+    await index.mark(tx, collection, KIND, await tx.value(queries.chunk_ids, document=document))
+
+
+async def retire(tx: Tx, ids: list[int]) -> None:
+    """Documents *ids*, and the texts that came in them, are neither read nor found once *tx* is committed."""
+    if ids:
+        await index.forget(tx, KIND, await tx.value(queries.retire, ids=ids))
+
+
+async def delete(tx: Tx, uuid: UUID) -> None:
+    """Deletes one document with its entries in the index. Raises ``NoSuchDocument``."""
+    gone = await document(tx, uuid)
+    await retire(tx, [gone.id])
+    await audit(tx, "delete", "document", gone.id, old={"title": gone.title, "source": gone.source})
+
+
+async def search(
+    tx: Tx,
+    *,
+    q: str | None = None,
+    collection: str | None = None,
+    status: str | None = None,
+    sort: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[Summary]:
+    """Live documents; newest first unless *sort* is one of ``SORTS``."""
+    given = {"q": q or None, "collection": collection or None, "status": status or None, "sort": sort or ""}
+    return await tx.all(Summary, queries.search_documents, **given, limit=limit, offset=offset)
+
+
+async def count(tx: Tx, *, q: str | None = None, collection: str | None = None, status: str | None = None) -> int:
+    """How many documents ``search`` finds in all."""
+    given = {"q": q or None, "collection": collection or None, "status": status or None}
+    return int(await tx.value(queries.count_documents, **given))
+
+
+async def collections(tx: Tx) -> list[str]:
+    """Collections that hold documents."""
+    return [row["collection"] for row in await tx.all(Row, queries.collections)]
+
+
+async def readers(tx: Tx) -> list[Reader]:
+    """Agents that answer from documents, by name."""
+    return await tx.all(Reader, queries.readers, slug=None)
+
+
+async def collection_of(tx: Tx, agent: str) -> str:
+    """The collection that *agent* (its slug) answers from. Raises ``NoSuchReader``."""
+    found = await tx.first(Reader, queries.readers, slug=agent)
+    if found is None:
+        raise NoSuchReader()
+    return found.collection
 
 
 async def document(tx: Tx, uuid: UUID) -> Document:

@@ -1,6 +1,7 @@
 // What every page needs: the session's token on htmx requests, theme, menus, undoable deletion, the reader's time zone.
 
 import "./ask.js";
+import "./upload.js";
 import { cookie, csrf, say, toast } from "./page.js";
 
 document.addEventListener("htmx:configRequest", (event) => {
