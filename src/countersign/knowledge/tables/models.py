@@ -41,6 +41,11 @@ class NotConfirmed(Invalid):
     """Dropping a column loses what it holds. Confirm it by the name of the column."""
 
 
+def shown(text: object) -> str:
+    """*text* as a message may repeat it: short, and whole characters only."""
+    return str(text)[:80].encode(errors="replace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. *references* names a table whose id it holds."""

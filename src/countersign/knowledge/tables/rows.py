@@ -13,7 +13,7 @@ from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
 from ...kernel.json import dumps, loads
 from .indexing import mark
-from .models import OPERATORS, BadValues, Column, Filter, NoSuchRow, RowChanged, Table
+from .models import OPERATORS, BadValues, Column, Filter, NoSuchRow, RowChanged, Table, shown
 from .values import BadValue, read, read_all
 
 queries = sql.load(__package__ or "")
@@ -73,7 +73,7 @@ async def add(tx: Tx, of: Table, values: Mapping[str, Any]) -> Row:
 
 
 async def update(tx: Tx, of: Table, row_id: int, values: Mapping[str, Any], *, seen: str | None = None) -> Row:
-    """Changes what *values* names. *seen* is the ``etag`` of what the caller read. Raises ``BadValues``, ``RowChanged``."""
+    """Changes what *values* names; *seen* is the ``etag`` of what was read. Raises ``BadValues``, ``RowChanged``."""
     old = await row(tx, of, row_id)
     if seen is not None and seen != etag(old):
         raise RowChanged()
@@ -107,7 +107,7 @@ def _checked(of: Table, filters: Sequence[Filter]) -> list[dict[str, Any]]:
         column = known.get(one.column)
         if column is None or one.op not in OPERATORS:
             raise BadValues(
-                f"“{one.column[:80]}:{one.op[:20]}” is no filter: column:operator:value, by {', '.join(OPERATORS)}."
+                f"“{shown(one.column)}:{shown(one.op)}” is no filter: column:operator:value, by {', '.join(OPERATORS)}."
             )
         value: Any = one.value
         if one.op not in ("contains", "empty", "filled") and column.type not in ("json", "string", "text"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from .models import TYPES, BadDefinition, Column
+from .models import TYPES, BadDefinition, Column, shown
 from .values import BadValue, read
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -16,12 +16,12 @@ _FIELD = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
 
 def read_definition(given: Any) -> dict[str, Any]:
-    """The definition as stored: ``columns``, ``primary_key``, ``indexes``. Raises ``BadDefinition`` with every fault's place."""
+    """The definition as stored: ``columns``, ``primary_key``, ``indexes``. Raises ``BadDefinition``, naming the place."""
     if not isinstance(given, dict):
         raise BadDefinition("A definition is an object with “columns”.")
     whole = cast("dict[str, Any]", given)
     if unknown := set(whole) - {"columns", "primary_key", "indexes"}:
-        raise BadDefinition(f"A definition has no “{min(unknown)}”: it has columns, primary_key, indexes.")
+        raise BadDefinition(f"A definition has no “{shown(min(unknown))}”: it has columns, primary_key, indexes.")
     if whole.get("primary_key", "id") != "id":
         raise BadDefinition("The primary key is “id”; it is made by itself. Mark a column of your own as unique.")
     listed = whole.get("columns")
@@ -45,12 +45,11 @@ def read_column(given: Any) -> Column:
     told = {key: value for key, value in cast("dict[str, Any]", given).items() if value is not None}
     name = told.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        shown = str(name)[:80]
         raise BadDefinition(
-            f"The name “{shown}” is not possible: small letters, digits and _, beginning with a letter, 63 at most."
+            f"The name “{shown(name)}” is not possible: small letters, digits and _, beginning with a letter, 63 at most."
         )
     if unknown := set(told) - _KEYS:
-        raise BadDefinition(f"{name}: a column has no “{min(unknown)}”.")
+        raise BadDefinition(f"{name}: a column has no “{shown(min(unknown))}”.")
     match = _SPELLED.fullmatch(str(told.get("type", "")))
     if match is None or match[1] not in TYPES or (match[2] and match[1] not in ("string", "decimal")):
         raise BadDefinition(
@@ -93,7 +92,7 @@ def check_template(template: str | None, columns: list[Column]) -> str | None:
     for field in _FIELD.findall(template):
         if field not in names:
             raise BadDefinition(
-                f"The template names “{field[:80]}”, which is no column. There are: {', '.join(sorted(names))}."
+                f"The template names “{shown(field)}”, which is no column. There are: {', '.join(sorted(names))}."
             )
     if not _FIELD.search(template):
         raise BadDefinition("The template names no column. Write one as {{name}}.")

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ...kernel.json import loads
-from .models import BadValues, Column
+from .models import BadValues, Column, shown
 
 TRUE = {"true", "1", "yes", "oui", "vrai", "on"}
 FALSE = {"false", "0", "no", "non", "faux", "off"}
@@ -30,9 +30,9 @@ def read(column: Column, value: Any) -> Any:
 
 
 def read_all(columns: list[Column], given: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """Values by column. *whole*: a new row, whose required columns must be there. Raises ``BadValues`` naming each fault."""
+    """Values by column. *whole*: a new row, whose required columns must be there. Raises ``BadValues`` with each fault."""
     known = {column.name: column for column in columns}
-    faults = [{"field": name[:80], "error": "is no column of this table"} for name in given if name not in known]
+    faults = [{"field": shown(name), "error": "is no column of this table"} for name in given if name not in known]
     found: dict[str, Any] = {}
     for name, column in known.items():
         if name not in given and (not whole or column.nullable or column.default is not None):
