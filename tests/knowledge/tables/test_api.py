@@ -62,7 +62,9 @@ async def test_a_table_and_its_rows_by_the_api(visit: Visit, tenants: Tenants) -
     async with visit(tenants.a.caller) as client:
         await make(client)
         at = "/api/v1/dynamic-tables/products"
-        made = await client.post(f"{at}/rows", json={"code": "A", "name": "Vis", "price": "12.50", "specs": {"a": [1.5]}})
+        made = await client.post(
+            f"{at}/rows", json={"code": "A", "name": "Vis", "price": "12.50", "specs": {"a": [1.5]}}
+        )
         assert made.status_code == 201
         row = made.json()
         assert (row["price"], row["specs"]) == ("12.50", {"a": [1.5]})
@@ -159,6 +161,7 @@ async def test_an_export_is_harmless_in_a_spreadsheet(visit: Visit, tenants: Ten
 async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenants: Tenants) -> None:
     async with visit(tenants.a.caller) as client:
         assert "Aucune table" in (await client.get("/records/tables")).text
+        assert (await client.get("/records/tables/new")).status_code == 200
         columns = {
             "c0-name": "code", "c0-type": "string", "c0-size": "20", "c0-required": "on", "c0-unique": "on",
             "c1-name": "price", "c1-type": "decimal", "c1-size": "10,2",
@@ -169,7 +172,7 @@ async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenan
         refused = await client.post("/records/tables/new", data={"name": "select", **columns})
         assert refused.status_code == 422 and "select" in refused.text
         made = await client.post(
-            "/records/tables/new", data={"name": "sites", "template": "{{code}}", **columns, "action": "create"}
+            "/records/tables/new", data={"name": "sites", "text": "{{code}}", **columns, "action": "create"}
         )
         assert made.headers["location"] == "/records/tables/sites"
         bad = await client.post("/records/tables/sites/rows/new", data={"v-code": "", "v-price": "abc"})
@@ -189,16 +192,22 @@ async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenan
         assert saved.status_code == 303
         stale = await client.post(one, data={"v-code": "Y", "v-price": "", "etag": etag, "action": "save"})
         assert stale.status_code == 409
+        for path in ("", "/schema", "/template", "/rows/new"):
+            assert (await client.get(f"/records/tables/sites{path}")).status_code == 200
         schema = "/records/tables/sites/schema"
         add = {"action": "add", "c0-name": "town", "c0-type": "string", "c0-size": ""}
         assert (await client.post(schema, data=add)).status_code == 303
         assert (await client.post(schema, data={"action": "rename", "column": "town", "to": "city"})).status_code == 303
-        assert (await client.post(schema, data={"action": "drop", "column": "city", "confirm": "no"})).status_code == 422
-        assert (await client.post(schema, data={"action": "drop", "column": "city", "confirm": "city"})).status_code == 303
+        assert (
+            await client.post(schema, data={"action": "drop", "column": "city", "confirm": "no"})
+        ).status_code == 422
+        assert (
+            await client.post(schema, data={"action": "drop", "column": "city", "confirm": "city"})
+        ).status_code == 303
         template = "/records/tables/sites/template"
-        shown = await client.post(template, data={"template": "Site {{code}}", "action": "preview"})
+        shown = await client.post(template, data={"text": "Site {{code}}", "action": "preview"})
         assert "Site X" in shown.text
-        assert (await client.post(template, data={"template": "{{no}}", "action": "save"})).status_code == 422
-        assert "Site X" in (await client.post(template, data={"template": "Site {{code}}", "action": "save"})).text
+        assert (await client.post(template, data={"text": "{{no}}", "action": "save"})).status_code == 422
+        assert "Site X" in (await client.post(template, data={"text": "Site {{code}}", "action": "save"})).text
         assert (await client.post(one, data={"action": "delete"})).status_code == 303
         assert (await client.get(one)).status_code == 404

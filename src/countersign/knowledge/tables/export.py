@@ -20,7 +20,7 @@ AT_ONCE = 1000
 
 
 async def lines(app: App, caller: Caller, of: Table, filters: Sequence[Filter], q: str | None) -> AsyncIterator[bytes]:
-    """UTF-8 with its mark, semicolons, the reader's decimal sign; a thousand rows a transaction, so memory stays flat."""
+    """UTF-8 with its mark, semicolons, the reader's decimal sign; a thousand rows a transaction: memory stays flat."""
     names = [column.name for column in of.columns]
     yield ("\ufeff" + _line(["id", *names])).encode()
     async with app.db.transaction(caller) as tx:

@@ -34,9 +34,18 @@ def read_lines(form: FormData) -> list[Line]:
     found: list[Line] = []
     while len(found) <= MOST_COLUMNS and f"c{len(found)}-name" in form:
         at = f"c{len(found)}-"
-        texts = {key: str(form.get(at + key, "")) for key in ("name", "type", "size", "default", "references")}
-        flags = {key: at + key in form for key in ("required", "unique", "indexed")}
-        found.append(Line(**texts, **flags))
+        found.append(
+            Line(
+                name=str(form.get(f"{at}name", "")),
+                type=str(form.get(f"{at}type", "")),
+                size=str(form.get(f"{at}size", "")),
+                required=f"{at}required" in form,
+                unique=f"{at}unique" in form,
+                indexed=f"{at}indexed" in form,
+                default=str(form.get(f"{at}default", "")),
+                references=str(form.get(f"{at}references", "")),
+            )
+        )
     return found
 
 

@@ -9,7 +9,7 @@ LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
 BEGIN
     IF p_name IS NULL OR p_name !~ '^[a-z][a-z0-9_]{0,62}$' THEN
         RAISE EXCEPTION 'not-a-name' USING ERRCODE = 'P0422', DETAIL = format(
-            'The name “%s” is not possible: small letters, digits and _, beginning with a letter, 63 at most.', left(p_name, 80));
+            'The name “%s” is not possible: small letters, digits and _, a letter first, 63 at most.', left(p_name, 80));
     ELSIF EXISTS (SELECT FROM pg_get_keywords() k WHERE k.word = p_name AND k.catcode IN ('R', 'T')) OR p_name = ANY (
         '{id,tenant_id,created_at,updated_at,deleted_at,ouvrage,ouvrages,document,documents,document_chunks,learned_responses,
           tableoid,ctid,xmin,xmax,cmin,cmax}') THEN

@@ -14,7 +14,7 @@ from ...kernel.web import Clean, House, Router, Who
 from . import export, rows, service
 from .api import Name, Number, csv_of
 from .forms import Line, column_of, read_lines, read_row, texts
-from .models import OPERATORS, TYPES, BadValues, Filter, Table
+from .models import OPERATORS, TYPES, Filter, Table
 
 routes = Router(include_in_schema=False)
 
@@ -44,7 +44,7 @@ async def create_table(request: Request, app: House, caller: Who) -> Response:
     """Creates the table, or shows the form again with more lines or with what is wrong."""
     form = await request.form()
     lines = read_lines(form)
-    told = {key: str(form.get(key, "")) for key in ("name", "description", "template")}
+    told = {key: str(form.get(key, "")) for key in ("name", "description", "text")}
     error: CountersignError | None = None
     if form.get("action") == "more":
         lines += [Line()] * 4
@@ -53,7 +53,7 @@ async def create_table(request: Request, app: House, caller: Who) -> Response:
             definition = {"columns": [column_of(line) for line in lines if line.name.strip()]}
             async with app.db.transaction(caller) as tx:
                 made = await service.create(
-                    tx, told["name"].strip(), definition, description=told["description"], template=told["template"]
+                    tx, told["name"].strip(), definition, description=told["description"], template=told["text"]
                 )
             return RedirectResponse(f"/records/tables/{made.name}", 303)
         except CountersignError as refused:
@@ -83,17 +83,17 @@ async def read_table(
         of = await service.table(tx, name, counted=True)
         found = await rows.rows(tx, of, filters=filters, q=q, sort=sort, limit=PER_PAGE, offset=offset)
         total = await rows.count(tx, of, filters=filters, q=q)
-    chosen = {"q": q or "", "column": column, "op": op, "value": value, "sort": sort, "offset": offset}
+    chosen: dict[str, Any] = {"q": q or "", "column": column, "op": op, "value": value, "sort": sort, "offset": offset}
     return page(
         request,
         "tables/one.html",
         of=of,
         tab="rows",
         found=found,
+        shown={row["id"]: texts(of, row) for row in found},
         total=total,
         limit=PER_PAGE,
         operators=OPERATORS,
-        cell=lambda given: export.cell(given, caller.locale).removeprefix("'"),
         **chosen,
     )
 
@@ -211,7 +211,7 @@ async def read_template(request: Request, app: House, caller: Who, name: Name) -
     async with app.db.transaction(caller, read_only=True) as tx:
         of = await service.table(tx, name, counted=True)
         shown = await service.preview(tx, name, of.embedding_template)
-    data: dict[str, Any] = {"template": of.embedding_template or "", "description": of.description or ""}
+    data: dict[str, Any] = {"text": of.embedding_template or "", "description": of.description or ""}
     return page(request, "tables/template.html", of=of, tab="template", preview=shown, **data)
 
 
@@ -221,7 +221,7 @@ async def change_template(
     app: House,
     caller: Who,
     name: Name,
-    template: Annotated[Clean, Form(max_length=10_000)] = "",
+    text: Annotated[Clean, Form(max_length=10_000)] = "",
     description: Annotated[Clean, Form(max_length=2_000)] = "",
     action: Annotated[str, Form()] = "preview",
 ) -> Response:
@@ -230,13 +230,13 @@ async def change_template(
     try:
         async with app.db.transaction(caller) as tx:
             if action == "save":
-                await service.describe(tx, name, description=description, template=template)
-            shown = await service.preview(tx, name, template)
+                await service.describe(tx, name, description=description, template=text)
+            shown = await service.preview(tx, name, text)
     except CountersignError as refused:
         error = refused
     async with app.db.transaction(caller, read_only=True) as tx:
         of = await service.table(tx, name, counted=True)
-    data: dict[str, Any] = {"template": template, "description": description, "saved": action == "save" and not error}
+    data: dict[str, Any] = {"text": text, "description": description, "saved": action == "save" and not error}
     status = error.status if error else 200
     return page(
         request, "tables/template.html", status=status, of=of, tab="template", preview=shown, error=error, **data
@@ -259,7 +259,7 @@ async def _references(tx: Tx) -> list[str]:
 
 
 def _refused(request: Request, of: Table, row: Any, values: dict[str, Any], error: CountersignError) -> Response:
-    listed = error.extra.get("errors", []) if isinstance(error, BadValues) else []
+    listed: list[dict[str, str]] = error.extra.get("errors", [])
     errors = {fault["field"]: fault["error"] for fault in listed}
     etag = rows.etag(row) if row else ""
     return page(

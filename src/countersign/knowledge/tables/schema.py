@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 from .models import TYPES, BadDefinition, Column, shown
@@ -16,7 +17,7 @@ _FIELD = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 
 
 def read_definition(given: Any) -> dict[str, Any]:
-    """The definition as stored: ``columns``, ``primary_key``, ``indexes``. Raises ``BadDefinition``, naming the place."""
+    """The definition as stored: columns, primary_key, indexes. Raises ``BadDefinition``, naming the place."""
     if not isinstance(given, dict):
         raise BadDefinition("A definition is an object with “columns”.")
     whole = cast("dict[str, Any]", given)
@@ -46,7 +47,7 @@ def read_column(given: Any) -> Column:
     name = told.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadDefinition(
-            f"The name “{shown(name)}” is not possible: small letters, digits and _, beginning with a letter, 63 at most."
+            f"The name “{shown(name)}” is not possible: small letters, digits and _, a letter first, 63 at most."
         )
     if unknown := set(told) - _KEYS:
         raise BadDefinition(f"{name}: a column has no “{shown(min(unknown))}”.")
@@ -55,33 +56,33 @@ def read_column(given: Any) -> Column:
         raise BadDefinition(
             f"{name}: the type is one of string(n), text, integer, decimal(p,s), boolean, date, datetime, json."
         )
-    kind, sizes = match[1], {}
+    kind = match[1]
+    length = precision = scale = None
     if kind == "string":
-        sizes = {"length": _whole(name, "length", match[2] or told.get("length", 255), 1, 10_000)}
+        length = _whole(name, "length", match[2] or told.get("length", 255), 1, 10_000)
     elif kind == "decimal":
         precision = _whole(name, "precision", match[2] or told.get("precision", 15), 1, 100)
-        sizes = {
-            "precision": precision,
-            "scale": _whole(name, "scale", match[3] or (0 if match[2] else told.get("scale", 4)), 0, precision),
-        }
+        scale = _whole(name, "scale", match[3] or (0 if match[2] else told.get("scale", 4)), 0, precision)
     for flag in ("nullable", "indexed", "unique"):
         if not isinstance(told.get(flag, False), bool):
             raise BadDefinition(f"{name}: “{flag}” is true or false.")
-    flags = {
-        "nullable": told.get("nullable", True),
-        "indexed": told.get("indexed", False),
-        "unique": told.get("unique", False),
-    }
-    if kind == "json" and (flags["indexed"] or flags["unique"]):
+    column = Column(
+        name=name,
+        type=kind,
+        nullable=told.get("nullable", True),
+        indexed=told.get("indexed", False),
+        unique=told.get("unique", False),
+        length=length,
+        precision=precision,
+        scale=scale,
+        references=_reference(name, kind, told.get("references")),
+    )
+    if kind == "json" and (column.indexed or column.unique):
         raise BadDefinition(f"{name}: a json column has no index.")
-    column = Column(name, kind, **flags, **sizes, references=_reference(name, kind, told.get("references")))
-    if "default" not in told:
-        return column
     try:
-        default = read(column, told["default"])
+        return replace(column, default=read(column, told.get("default")))
     except BadValue as error:
         raise BadDefinition(f"{name}: the default {error}.") from error
-    return Column(name, kind, **flags, **sizes, references=column.references, default=default)
 
 
 def check_template(template: str | None, columns: list[Column]) -> str | None:

@@ -30,7 +30,7 @@ def read(column: Column, value: Any) -> Any:
 
 
 def read_all(columns: list[Column], given: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
-    """Values by column. *whole*: a new row, whose required columns must be there. Raises ``BadValues`` with each fault."""
+    """Values by column. *whole*: of a new row, with what it must have. Raises ``BadValues`` with each fault."""
     known = {column.name: column for column in columns}
     faults = [{"field": shown(name), "error": "is no column of this table"} for name in given if name not in known]
     found: dict[str, Any] = {}
