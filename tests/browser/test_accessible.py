@@ -20,6 +20,8 @@ PAGES = [
     "/records/ouvrages",
     "/records/ouvrages?q=zzzz",
     "/records/ouvrages/{ouvrage}",
+    "/records/tables",
+    "/records/tables/new",
     "/agents",
     "/agents/expert-btp",
     "/agents/expert-btp/prompt",
