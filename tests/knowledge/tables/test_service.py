@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -294,3 +295,49 @@ async def test_hydration_follows_declared_keys_with_one_statement_each(db: Datab
     async with db.transaction(tenants.b.caller, read_only=True) as tx:
         with pytest.raises(Invalid, match="ouvrages"):
             await hydrate.hydrator_of(tx, "products")
+
+
+async def test_counts_are_true_and_a_later_template_brings_every_row_in(house: App, tenants: Tenants) -> None:
+    caller = tenants.a.caller
+
+    async def counts() -> tuple[int, int]:
+        async with house.db.transaction(caller, read_only=True) as tx:
+            table = await service.table(tx, "products", counted=True)
+        return table.row_count, table.indexed_count
+
+    async with house.db.transaction(caller) as tx:
+        table = await service.create(tx, "products", PRODUCTS)
+        one = await rows.add(tx, table, SCREW)
+        await rows.add(tx, table, {"code": "B", "name": "b"})
+    assert await counts() == (2, 0)
+    async with house.db.transaction(caller) as tx:
+        table = await service.describe(tx, "products", description=None, template="{{name}}")
+    await read(Run(house, caller, "products"))
+    async with house.db.transaction(caller) as tx:
+        await tx.run("UPDATE index_entries SET indexed_hash = content_hash")  # as if an embedder had been here
+    assert await counts() == (2, 2)
+    async with house.db.transaction(caller) as tx:
+        await rows.update(tx, table, one["id"], {"name": "other"})
+    assert await counts() == (2, 1)
+    async with house.db.transaction(caller) as tx:
+        await rows.delete(tx, table, one["id"])
+    assert await counts() == (1, 1)
+    async with house.db.transaction(caller) as tx:
+        await service.describe(tx, "products", description=None, template="")
+    assert await counts() == (1, 0)
+
+
+async def test_two_changes_of_one_row_at_once_do_not_overwrite_each_other(db: Database, tenants: Tenants) -> None:
+    async with db.transaction(tenants.a.caller) as tx:
+        table = await service.create(tx, "products", PRODUCTS)
+        one = await rows.add(tx, table, SCREW)
+
+    async def change(stock: int) -> str:
+        try:
+            async with db.transaction(tenants.a.caller) as tx:
+                await rows.update(tx, table, one["id"], {"stock": stock}, seen=rows.etag(one))
+                return "done"
+        except Conflict:
+            return "refused"
+
+    assert sorted(await asyncio.gather(*map(change, range(4)))) == ["done", "refused", "refused", "refused"]

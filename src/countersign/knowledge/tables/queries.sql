@@ -72,6 +72,10 @@ SELECT dynamic_count(%(table)s::bigint, %(filters)s::jsonb, %(words)s::text);
 -- Inserts a row, or updates the one named; its id.
 SELECT dynamic_write(%(table)s::bigint, %(row)s::bigint, %(values)s::jsonb);
 
+-- lock_row
+-- Whoever changes a row is alone with it until the commit: what was compared is what is changed.
+SELECT pg_advisory_xact_lock(hashtextextended('countersign.dynamic.' || %(table)s::bigint || '.' || %(row)s::bigint, 0));
+
 -- delete_row
 -- Takes a row out of sight; whether it lived.
 SELECT dynamic_delete(%(table)s::bigint, %(row)s::bigint);

@@ -74,6 +74,7 @@ async def add(tx: Tx, of: Table, values: Mapping[str, Any]) -> Row:
 
 async def update(tx: Tx, of: Table, row_id: int, values: Mapping[str, Any], *, seen: str | None = None) -> Row:
     """Changes what *values* names; *seen* is the ``etag`` of what was read. Raises ``BadValues``, ``RowChanged``."""
+    await tx.run(queries.lock_row, table=of.id, row=row_id)
     old = await row(tx, of, row_id)
     if seen is not None and seen != etag(old):
         raise RowChanged()
