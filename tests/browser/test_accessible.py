@@ -20,8 +20,6 @@ PAGES = [
     "/records/ouvrages",
     "/records/ouvrages?q=zzzz",
     "/records/ouvrages/{ouvrage}",
-    "/records/tables",
-    "/records/tables/new",
     "/agents",
     "/agents/expert-btp",
     "/agents/expert-btp/prompt",
