@@ -104,6 +104,36 @@ END $$;
 
 COMMENT ON FUNCTION public.alias_vectors(p_alias text, p_name text) IS 'Lets an alias name another collection, in one step.';
 
+CREATE FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- Needs the owner. The column to rename or drop must be a declared one: the table's own columns are never touched.
+DECLARE
+    relation text := dynamic_relation(p_table);
+BEGIN
+    IF p_verb <> 'add' AND NOT EXISTS (SELECT FROM dynamic_columns(p_table) c WHERE c.name = p_column) THEN
+        RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('There is no column “%s”.', p_column);
+    END IF;
+    CASE p_verb
+        WHEN 'add' THEN
+            EXECUTE format('ALTER TABLE %s ADD COLUMN %s', relation, dynamic_column_sql(p_new));
+            PERFORM dynamic_column_extras(relation, p_new);
+        WHEN 'rename' THEN
+            EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', relation, p_column, dynamic_name(p_new ->> 'name'));
+        WHEN 'drop' THEN
+            EXECUTE format('ALTER TABLE %s DROP COLUMN %I', relation, p_column);
+    END CASE;
+EXCEPTION
+    WHEN not_null_violation THEN
+        RAISE EXCEPTION 'needs-a-default' USING ERRCODE = 'P0422',
+            DETAIL = 'The table has rows: a new column that must be filled needs a default.';
+    WHEN data_exception OR duplicate_column OR unique_violation OR foreign_key_violation THEN
+        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The column cannot be built: ' || SQLERRM || '.';
+END $$;
+
+COMMENT ON FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) IS 'Adds, renames or drops one column of the real table.';
+
 CREATE PROCEDURE public.apply_tenant_policies()
     LANGUAGE plpgsql
     SET search_path TO 'public'
@@ -115,23 +145,13 @@ BEGIN
     GRANT SELECT ON schema_migrations TO countersign_app;  -- readiness asks whether it is migrated
     -- Every table with a tenant_id, in every schema of ours; partitions too, for they can be named directly.
     FOR owned IN
-        SELECT c.oid::regclass AS name, c.oid, c.relrowsecurity AND c.relforcerowsecurity AS guarded
+        SELECT c.oid::regclass AS name
         FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
         WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'dynamic')
     LOOP
-        IF NOT owned.guarded THEN
-            EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', owned.name);
-        END IF;
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO countersign_app, countersign_system', owned.name);
-        IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = owned.oid AND p.polname = 'tenant_only') THEN
-            EXECUTE format('CREATE POLICY tenant_only ON %s TO countersign_app USING (tenant_id = current_tenant())'
-                           ' WITH CHECK (tenant_id = current_tenant())', owned.name);
-        END IF;
-        IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = owned.oid AND p.polname = 'system_all') THEN
-            EXECUTE format('CREATE POLICY system_all ON %s TO countersign_system USING (true) WITH CHECK (true)', owned.name);
-        END IF;
+        CALL guard_tenant_table(owned.name);
     END LOOP;
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO countersign_app, countersign_system;
 END $$;
@@ -143,6 +163,39 @@ CREATE FUNCTION public.bm25(p_weight double precision, p_times smallint, p_words
     RETURN (((p_weight * (p_times)::double precision) * '2.2'::double precision) / (((p_times)::double precision + '0.3'::double precision) + (('0.9'::double precision * (p_words)::double precision) / p_average)));
 
 COMMENT ON FUNCTION public.bm25(p_weight double precision, p_times smallint, p_words integer, p_average double precision) IS 'Share of one term in a score: k1 = 1.2, b = 0.75.';
+
+CREATE FUNCTION public.build_dynamic_table(p_table bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- Needs the owner, for the application creates no table. It reads the stored definition of the caller's own tenant only.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    definition jsonb;
+    part jsonb;
+BEGIN
+    SELECT t.schema_definition INTO definition FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant();
+    EXECUTE format('CREATE TABLE %s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,'
+        ' tenant_id bigint NOT NULL DEFAULT current_tenant() REFERENCES tenants (id), %s,'
+        ' created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(),'
+        ' deleted_at timestamptz, CHECK (tenant_id = %L::bigint), UNIQUE (tenant_id, id))', relation,
+        (SELECT string_agg(dynamic_column_sql(c.value), ', ' ORDER BY c.ordinality)
+         FROM jsonb_array_elements(definition -> 'columns') WITH ORDINALITY c), current_tenant());
+    EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'Defined by users: row ' || p_table || ' of dynamic_tables.');
+    EXECUTE format('CREATE TRIGGER touch BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at()', relation);
+    CALL guard_tenant_table(relation::regclass);
+    FOR part IN SELECT value FROM jsonb_array_elements(definition -> 'columns') LOOP
+        PERFORM dynamic_column_extras(relation, part);
+    END LOOP;
+    FOR part IN SELECT value FROM jsonb_array_elements(definition -> 'indexes') LOOP
+        EXECUTE format('CREATE INDEX ON %s (%s)', relation,
+            (SELECT string_agg(format('%I', c.value), ', ' ORDER BY c.ordinality) FROM jsonb_array_elements_text(part) WITH ORDINALITY c));
+    END LOOP;
+EXCEPTION WHEN data_exception OR invalid_column_reference OR undefined_column OR duplicate_column THEN
+    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The table cannot be built: ' || SQLERRM || '.';
+END $$;
+
+COMMENT ON FUNCTION public.build_dynamic_table(p_table bigint) IS 'Creates the real table of a definition, behind row-level security like every other.';
 
 CREATE FUNCTION public.caller_for_session(p_token_hash bytea) RETURNS TABLE(session_id bigint, user_id bigint, tenant_id bigint, email text, name text, locale text, permissions text[], is_super boolean, csrf_secret bytea, expires_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -750,6 +803,284 @@ END $$;
 
 COMMENT ON FUNCTION public.due_jobs(p_most integer) IS 'Jobs to ring again: due and unheard for 30 seconds, or held by a silent worker.';
 
+CREATE FUNCTION public.dynamic_column_extras(p_relation text, p_column jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    target text;
+    named text := p_column ->> 'name';
+BEGIN
+    IF (p_column ->> 'unique')::boolean THEN
+        EXECUTE format('CREATE UNIQUE INDEX ON %s (tenant_id, %I) WHERE deleted_at IS NULL', p_relation, named);
+    ELSIF (p_column ->> 'indexed')::boolean OR p_column ->> 'references' IS NOT NULL THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', p_relation, named);
+    END IF;
+    IF p_column ->> 'references' IS NOT NULL THEN
+        SELECT format('dynamic.%I', t.table_name) INTO target FROM dynamic_tables t
+        WHERE t.name = p_column ->> 'references' AND t.tenant_id = current_tenant();
+        IF target IS NULL AND p_column ->> 'references' = 'ouvrages' THEN
+            target := 'public.ouvrages';
+        ELSIF target IS NULL THEN
+            RAISE EXCEPTION 'no-such-reference' USING ERRCODE = 'P0422',
+                DETAIL = format('%s: there is no table “%s” to refer to.', named, p_column ->> 'references');
+        END IF;
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (tenant_id, %I) REFERENCES %s (tenant_id, id)', p_relation, named, target);
+    END IF;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_column_extras(p_relation text, p_column jsonb) IS 'Index, uniqueness and foreign key of one new column.';
+
+CREATE FUNCTION public.dynamic_column_sql(p_column jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    kind text;
+BEGIN
+    kind := CASE p_column ->> 'type'
+        WHEN 'string' THEN format('varchar(%s)', (p_column ->> 'length')::integer)
+        WHEN 'text' THEN 'text' WHEN 'integer' THEN 'bigint' WHEN 'boolean' THEN 'boolean' WHEN 'date' THEN 'date'
+        WHEN 'datetime' THEN 'timestamptz' WHEN 'json' THEN 'jsonb'
+        WHEN 'decimal' THEN format('numeric(%s,%s)', (p_column ->> 'precision')::integer, (p_column ->> 'scale')::integer) END;
+    IF kind IS NULL THEN
+        RAISE EXCEPTION 'no-such-type' USING ERRCODE = 'P0422', DETAIL = format('“%s” is not a type of column.', p_column ->> 'type');
+    END IF;
+    RETURN format('%I %s', dynamic_name(p_column ->> 'name'), kind)
+        || CASE WHEN p_column -> 'default' IS NULL OR p_column -> 'default' = 'null' THEN ''
+                ELSE format(' DEFAULT %L', CASE WHEN kind = 'jsonb' THEN (p_column -> 'default')::text ELSE p_column ->> 'default' END) END
+        || CASE WHEN (p_column ->> 'nullable')::boolean THEN '' ELSE ' NOT NULL' END;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_column_sql(p_column jsonb) IS 'One column of a definition as DDL.';
+
+CREATE FUNCTION public.dynamic_columns(p_table bigint) RETURNS TABLE(name text, type text, at bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT c.value ->> 'name', c.value ->> 'type', c.ordinality
+    FROM dynamic_tables t, jsonb_array_elements(t.schema_definition -> 'columns') WITH ORDINALITY c
+    WHERE t.id = p_table AND t.tenant_id = current_tenant()
+$$;
+
+COMMENT ON FUNCTION public.dynamic_columns(p_table bigint) IS 'Columns that a table of the caller''s tenant declares, in order.';
+
+CREATE FUNCTION public.dynamic_count(p_table bigint, p_filters jsonb, p_words text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s r WHERE %s', dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words)) INTO found;
+    RETURN found;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_count(p_table bigint, p_filters jsonb, p_words text) IS 'How many live rows these filters leave.';
+
+CREATE FUNCTION public.dynamic_delete(p_table bigint, p_row bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    gone bigint;
+BEGIN
+    EXECUTE format('UPDATE %s SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id', dynamic_relation(p_table))
+    USING p_row INTO gone;
+    RETURN gone IS NOT NULL;
+END $_$;
+
+COMMENT ON FUNCTION public.dynamic_delete(p_table bigint, p_row bigint) IS 'Takes one row out of sight; whether it lived.';
+
+CREATE FUNCTION public.dynamic_entries(p_table bigint, p_template text, p_rows bigint[]) RETURNS TABLE(source_id bigint, title text, code text, url text, content text, payload jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- How rows read as searchable text. A value that holds braces itself stays what it is.
+DECLARE
+    template text := coalesce(p_template, (SELECT t.embedding_template FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()));
+    texts text[] := regexp_split_to_array(template, '\{\{\s*[a-z][a-z0-9_]*\s*\}\}');
+    names text[] := ARRAY(SELECT m[1] FROM regexp_matches(template, '\{\{\s*([a-z][a-z0-9_]*)\s*\}\}', 'g') m);
+    expression text := format('%L', texts[1]);
+    heading text;
+    coded text;
+BEGIN
+    IF template IS NULL OR to_regclass(dynamic_relation(p_table)) IS NULL THEN
+        RETURN;
+    END IF;
+    FOR i IN 1 .. cardinality(names) LOOP
+        expression := expression || format(' || coalesce(r.%I::text, %L) || %L', names[i], '', texts[i + 1]);
+    END LOOP;
+    SELECT c.name INTO heading FROM dynamic_columns(p_table) c WHERE c.type IN ('string', 'text')
+    ORDER BY c.name NOT IN ('name', 'nom', 'title', 'titre', 'designation', 'libelle'), c.name IN ('code', 'reference', 'ref', 'sku'), c.at LIMIT 1;
+    SELECT c.name INTO coded FROM dynamic_columns(p_table) c WHERE c.type = 'string' AND c.name IN ('code', 'reference', 'ref', 'sku') ORDER BY c.at LIMIT 1;
+    RETURN QUERY EXECUTE format(
+        'SELECT r.id, %s, %s, %L || r.id, %s, (SELECT to_jsonb(x) FROM (SELECT r.id AS db_id, r.tenant_id, %s) x)'
+        ' FROM %s r WHERE r.deleted_at IS NULL AND ($1 IS NULL OR r.id = ANY ($1)) ORDER BY r.id',
+        coalesce(format('left(r.%I::text, 500)', heading), '''#'' || r.id'), coalesce(format('r.%I::text', coded), 'NULL::text'),
+        (SELECT '/records/tables/' || t.name || '/rows/' FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()),
+        expression, dynamic_list(p_table), dynamic_relation(p_table)) USING p_rows;
+END $_$;
+
+COMMENT ON FUNCTION public.dynamic_entries(p_table bigint, p_template text, p_rows bigint[]) IS 'Rows as the index reads them, by the table''s template or another one.';
+
+CREATE FUNCTION public.dynamic_list(p_table bigint) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    -- Decimals travel as text: JSON knows no exact number.
+    SELECT string_agg(CASE WHEN c.type = 'decimal' THEN format('r.%I::text AS %I', c.name, c.name) ELSE format('r.%I', c.name) END,
+                      ', ' ORDER BY c.at)
+    FROM dynamic_columns(p_table) c
+$$;
+
+COMMENT ON FUNCTION public.dynamic_list(p_table bigint) IS 'The declared columns of r for a SELECT.';
+
+CREATE FUNCTION public.dynamic_name(p_name text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    IF p_name IS NULL OR p_name !~ '^[a-z][a-z0-9_]{0,62}$' THEN
+        RAISE EXCEPTION 'not-a-name' USING ERRCODE = 'P0422', DETAIL = format(
+            'The name “%s” is not possible: small letters, digits and _, a letter first, 63 at most.', left(p_name, 80));
+    ELSIF EXISTS (SELECT FROM pg_get_keywords() k WHERE k.word = p_name AND k.catcode IN ('R', 'T')) OR p_name = ANY (
+        '{id,tenant_id,created_at,updated_at,deleted_at,ouvrage,ouvrages,document,documents,document_chunks,learned_responses,
+          tableoid,ctid,xmin,xmax,cmin,cmax}') THEN
+        RAISE EXCEPTION 'reserved-name' USING ERRCODE = 'P0422', DETAIL = format('The name “%s” is reserved. Choose another.', p_name);
+    END IF;
+    RETURN p_name;
+END $_$;
+
+COMMENT ON FUNCTION public.dynamic_name(p_name text) IS 'The name of a table or column of a user, or a refusal that says why.';
+
+CREATE FUNCTION public.dynamic_relation(p_table bigint) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    relation text;
+BEGIN
+    SELECT format('dynamic.%I', t.table_name) INTO relation FROM dynamic_tables t
+    WHERE t.id = p_table AND t.tenant_id = current_tenant();
+    IF relation IS NULL THEN
+        RAISE EXCEPTION 'no-such-table' USING ERRCODE = 'P0404', DETAIL = 'There is no table of this name.';
+    END IF;
+    RETURN relation;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_relation(p_table bigint) IS 'The real table of a definition, quoted; another tenant''s is not found.';
+
+CREATE FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF p_sort NOT IN ('id', 'created_at', 'updated_at') AND NOT EXISTS (
+        SELECT FROM dynamic_columns(p_table) c WHERE c.name = p_sort AND c.type <> 'json') THEN
+        RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('Rows cannot be sorted by “%s”.', p_sort);
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT to_jsonb(x)::text FROM (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r WHERE %s ORDER BY r.%I %s NULLS LAST, r.id LIMIT %s OFFSET %s) x',
+        dynamic_list(p_table), dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words), p_sort,
+        CASE WHEN p_down THEN 'DESC' ELSE 'ASC' END, p_limit, p_offset);
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint) IS 'Live rows as JSON texts.';
+
+CREATE FUNCTION public.dynamic_rows_by(p_table bigint, p_column text, p_values bigint[], p_most integer) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    IF p_column <> 'id' AND NOT EXISTS (SELECT FROM dynamic_columns(p_table) c WHERE c.name = p_column AND c.type = 'integer') THEN
+        RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('There is no key “%s”.', p_column);
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT to_jsonb(x)::text FROM unnest($1) AS wanted(value) CROSS JOIN LATERAL (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r'
+        ' WHERE r.%I = wanted.value AND r.deleted_at IS NULL ORDER BY r.id LIMIT $2) x',
+        dynamic_list(p_table), dynamic_relation(p_table), p_column) USING p_values, p_most;
+END $_$;
+
+COMMENT ON FUNCTION public.dynamic_rows_by(p_table bigint, p_column text, p_values bigint[], p_most integer) IS 'Live rows whose key is one of these, so many for each.';
+
+CREATE FUNCTION public.dynamic_where(p_table bigint, p_filters jsonb, p_words text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found text := 'r.deleted_at IS NULL';
+    one jsonb;
+    kind text;
+    pattern text := '%' || replace(replace(replace(p_words, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    FOR one IN SELECT value FROM jsonb_array_elements(p_filters) LOOP
+        SELECT c.type INTO kind FROM dynamic_columns(p_table) c WHERE c.name = one ->> 'column';
+        kind := CASE WHEN one ->> 'column' = 'id' THEN 'bigint'
+            WHEN kind IN ('integer') THEN 'bigint' WHEN kind = 'decimal' THEN 'numeric' WHEN kind = 'datetime' THEN 'timestamptz'
+            WHEN kind IN ('string', 'json') THEN 'text' ELSE kind END;
+        IF kind IS NULL THEN
+            RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('There is no column “%s”.', one ->> 'column');
+        END IF;
+        found := found || ' AND ' || CASE one ->> 'op'
+            WHEN 'empty' THEN format('r.%I IS NULL', one ->> 'column')
+            WHEN 'filled' THEN format('r.%I IS NOT NULL', one ->> 'column')
+            WHEN 'contains' THEN format('position(lower(%L) in lower(r.%I::text)) > 0', one ->> 'value', one ->> 'column')
+            ELSE format('r.%I%s %s %L::%s', one ->> 'column', CASE WHEN kind = 'text' THEN '::text' ELSE '' END,
+                CASE one ->> 'op' WHEN 'eq' THEN '=' WHEN 'ne' THEN 'IS DISTINCT FROM' WHEN 'lt' THEN '<' WHEN 'le' THEN '<='
+                    WHEN 'gt' THEN '>' WHEN 'ge' THEN '>=' END, one ->> 'value', kind) END;
+    END LOOP;
+    IF p_words IS NOT NULL THEN
+        found := found || coalesce(' AND (' || (SELECT string_agg(format('unaccent(r.%I::text) ILIKE unaccent(%L)', c.name, pattern), ' OR ')
+            FROM dynamic_columns(p_table) c WHERE c.type IN ('string', 'text')) || ')', ' AND false');
+    END IF;
+    RETURN found;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_where(p_table bigint, p_filters jsonb, p_words text) IS 'A condition on r of filters {column, op, value} and words; every name declared, every value quoted.';
+
+CREATE FUNCTION public.dynamic_write(p_table bigint, p_row bigint, p_values jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- Inserts where p_row is NULL, else updates; NULL when that row does not live. Only declared columns are written.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    columns text;
+    written bigint;
+    broken text;
+BEGIN
+    SELECT string_agg(format('%I', c.name), ', ' ORDER BY c.at) INTO columns FROM dynamic_columns(p_table) c WHERE p_values ? c.name;
+    IF p_row IS NULL AND columns IS NULL THEN
+        EXECUTE format('INSERT INTO %s DEFAULT VALUES RETURNING id', relation) INTO written;
+    ELSIF p_row IS NULL THEN
+        EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) RETURNING id', relation, columns)
+        USING p_values INTO written;
+    ELSIF columns IS NULL THEN
+        EXECUTE format('SELECT id FROM %s WHERE id = $1 AND deleted_at IS NULL', relation) USING p_row INTO written;
+    ELSE
+        EXECUTE format('UPDATE %1$s SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1)) WHERE id = $2 AND deleted_at IS NULL'
+                       ' RETURNING id', relation, columns) USING p_values, p_row INTO written;
+    END IF;
+    RETURN written;
+EXCEPTION
+    WHEN unique_violation THEN
+        GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+        RAISE EXCEPTION 'not-unique' USING ERRCODE = 'P0409', DETAIL = format('Another row has the same value of “%s”.',
+            (SELECT string_agg(a.attname, ', ') FROM pg_attribute a
+             WHERE a.attrelid = to_regclass(format('dynamic.%I', broken)) AND a.attname <> 'tenant_id'));
+    WHEN foreign_key_violation THEN
+        GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME;
+        RAISE EXCEPTION 'no-such-row' USING ERRCODE = 'P0422', DETAIL = format('“%s” names a row that does not exist.',
+            (SELECT string_agg(a.attname, ', ') FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)
+             WHERE f.conrelid = relation::regclass AND f.conname = broken AND a.attname <> 'tenant_id'));
+    WHEN not_null_violation THEN
+        GET STACKED DIAGNOSTICS broken = COLUMN_NAME;
+        RAISE EXCEPTION 'missing' USING ERRCODE = 'P0422', DETAIL = format('“%s” must be filled.', broken);
+END $_$;
+
+COMMENT ON FUNCTION public.dynamic_write(p_table bigint, p_row bigint, p_values jsonb) IS 'Writes one row; what the table refuses is said in words.';
+
 CREATE FUNCTION public.end_index_job(p_job bigint, p_collection text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -1122,6 +1453,26 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.guard_task() IS 'Trigger: an ended task is opened only by a run that lives; start and end are dated.';
+
+CREATE PROCEDURE public.guard_tenant_table(IN p_table regclass)
+    LANGUAGE plpgsql
+    SET search_path TO 'public'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p_table AND c.relrowsecurity AND c.relforcerowsecurity) THEN
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', p_table);
+    END IF;
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO countersign_app, countersign_system', p_table);
+    IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = 'tenant_only') THEN
+        EXECUTE format('CREATE POLICY tenant_only ON %s TO countersign_app USING (tenant_id = current_tenant())'
+                       ' WITH CHECK (tenant_id = current_tenant())', p_table);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = 'system_all') THEN
+        EXECUTE format('CREATE POLICY system_all ON %s TO countersign_system USING (true) WITH CHECK (true)', p_table);
+    END IF;
+END $$;
+
+COMMENT ON PROCEDURE public.guard_tenant_table(IN p_table regclass) IS 'Puts one table that has a tenant_id behind row-level security.';
 
 CREATE FUNCTION public.guard_user() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6153,6 +6504,8 @@ GRANT ALL ON FUNCTION public.drop_vector_table(p_name text) TO countersign_app;
 
 REVOKE ALL ON FUNCTION public.due_jobs(p_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.due_jobs(p_most integer) TO countersign_app;
+
+REVOKE ALL ON FUNCTION public.dynamic_column_extras(p_relation text, p_column jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) TO countersign_app;

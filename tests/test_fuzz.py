@@ -28,6 +28,14 @@ DOCUMENT = main.create(Settings(database_url="postgresql:///unused")).openapi()
 # /readyz says 503 here, rightly: no broker is configured.
 OPERATIONS = sorted((p, m) for p, methods in DOCUMENT["paths"].items() for m in methods if p != "/readyz")
 EACH = 20
+TABLE = {
+    "columns": [
+        {"name": "code", "type": "string"},
+        {"name": "price", "type": "decimal"},
+        {"name": "more", "type": "json"},
+        {"name": "day", "type": "datetime"},
+    ]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,15 @@ def site(settings: Settings, database: Clone) -> Iterator[Site]:
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
         opened = requests.post(f"{url}/api/v1/agents/support/sessions", json={}, headers=headers, timeout=30)
         assert opened.status_code == 201, opened.text
-        yield Site(url, headers, {"slug": "support", "uuid": opened.json()["uuid"], "number": 1})
+        table = {"name": "things", "schema_definition": TABLE, "embedding_template": "{{code}}"}
+        made = requests.post(f"{url}/api/v1/dynamic-tables", json=table, headers=headers, timeout=30)
+        assert made.status_code == 201, made.text
+        requests.post(f"{url}/api/v1/dynamic-tables/things/rows", json={"code": "A"}, headers=headers, timeout=30)
+        yield Site(
+            url,
+            headers,
+            {"slug": "support", "uuid": opened.json()["uuid"], "number": 1, "name": "things", "column": "code"},
+        )
     finally:
         server.should_exit = True
         thread.join()

@@ -27,6 +27,8 @@ from .knowledge.documents import pages as documents_pages
 from .knowledge.ouvrages import pages as ouvrages_pages
 from .knowledge.retrieval import api as retrieval_api
 from .knowledge.retrieval import pages as retrieval_pages
+from .knowledge.tables import api as tables_api
+from .knowledge.tables import pages as tables_pages
 from .providers.chat import ChatModels
 from .web import docs, health, home, layout, static
 
@@ -45,6 +47,8 @@ ROUTES: list[Router] = [
     ouvrages_pages.routes,
     documents_api.routes,
     documents_pages.routes,
+    tables_api.routes,
+    tables_pages.routes,
 ]
 
 

@@ -51,6 +51,8 @@ DEFINERS = {
     "cleanup_old_data": "partitions are shared; follows fixed retention",
     "configure_tenant": "trigger",
     "refresh_statistics": "statistics are shared; needs the owner",
+    "build_dynamic_table": "creates a table of the caller's tenant; needs the owner",
+    "alter_dynamic_table": "changes a table of the caller's tenant; needs the owner",
 }
 # The index is derived from the records by SQL alone, and its collections are shared: index/ tests it.
 INDEX = "(index_|vector_)"
@@ -169,7 +171,14 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
     assert sorted(f[0] for f in found) == sorted(DEFINERS)
     assert [f for f in found if not f[2]] == []
     as_owner = {f[0] for f in found if f[1] != "countersign_system"}
-    assert as_owner == {"ensure_partitions", "detach_partitions", "drop_archived_partitions", "refresh_statistics"}
+    assert as_owner == {
+        "ensure_partitions",
+        "detach_partitions",
+        "drop_archived_partitions",
+        "refresh_statistics",
+        "build_dynamic_table",
+        "alter_dynamic_table",
+    }
 
 
 async def test_the_application_cannot_step_out(own: Desk, app: Desk) -> None:

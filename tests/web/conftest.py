@@ -22,6 +22,8 @@ from countersign.knowledge.chat import service as chat
 from countersign.knowledge.demo import EXPERT_BTP, SUPPORT
 from countersign.knowledge.ouvrages import service as ouvrages
 from countersign.knowledge.retrieval.models import Source
+from countersign.knowledge.tables import rows
+from countersign.knowledge.tables import service as tables
 from countersign.main import create
 
 CSRF = "a-token-of-this-test"
@@ -80,6 +82,13 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
         await tx.run(COMPOSITION)
         one = await ouvrages.by_code(tx, "CLO-PLA-001")
         supply = await ouvrages.by_code(tx, "F-PLA")
+        columns = [
+            {"name": "code", "type": "string"},
+            {"name": "price", "type": "decimal"},
+            {"name": "more", "type": "json"},
+        ]
+        table = await tables.create(tx, "modeles", {"columns": columns}, template="{{code}}")
+        await rows.add(tx, table, {"code": "M-1", "price": "12.5", "more": {"a": 1}})
         session = await chat.open_session(tx, "expert-btp", title="Prix de la cloison")
         question, answer = await add_answer(tx, session.uuid, one.id)
     return Sample(everything, one.id, supply.id, session.uuid, question, answer)

@@ -34,6 +34,7 @@ def address(path: str, sample: Sample) -> str:
         "/documents/{uuid}": f"/documents/{sample.answer}",
         "{n}": "1",
         "{name}": "modeles",
+        "{number}": "1",
         "{ouvrage_id}": str(sample.ouvrage),
     }
     for name, value in values.items():

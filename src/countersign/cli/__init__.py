@@ -17,7 +17,7 @@ from typer.main import get_command as build
 
 FIRST = ("up", "status", "doctor", "migrate")  # what a newcomer needs, in that order
 PLAIN = None  # help pages of Rich cost a third of a second, every time
-NOT_COMMANDS = {"tools", "progress", "__main__"}
+NOT_COMMANDS = {"tools", "progress", "--main--"}
 
 
 class Commands(TyperGroup):
@@ -25,14 +25,14 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of all commands: the first steps first, then the alphabet."""
-        names = {module.name for module in pkgutil.iter_modules(__path__)} - NOT_COMMANDS
+        names = {module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)} - NOT_COMMANDS
         return [name for name in FIRST if name in names] + sorted(names - set(FIRST))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of the file *cmd_name*; None when there is none."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = import_module(f"{__name__}.{cmd_name}")
+        module = import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         module.app.rich_markup_mode = PLAIN
         command = build(module.app)
         command.name = cmd_name

@@ -6,7 +6,6 @@ transaction behind row-level security.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,32 +13,15 @@ from dataclasses import fields as fields_of
 from typing import Any, ClassVar, Protocol
 
 from ...kernel.database import Tx
-from ...kernel.json import dumps
 from ..ouvrages import service as ouvrages
 from ..ouvrages.models import Component, Ouvrage, Summary
-from .models import UnknownTable
+from ..tables import service as tables
+from .dynamic import Dynamic
+from .models import Record, UnknownTable
 from .present import ouvrage_text
 
 MOST_RELATED = 50
 BOOKKEEPING = {"is_indexed", "updated_at"}  # not facts: their change is no change of the record
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One live row, its relations, and how it reads."""
-
-    row_id: int
-    title: str
-    code: str | None
-    url: str
-    row: dict[str, Any]
-    relations: dict[str, list[dict[str, Any]]]
-    text: str
-
-    @property
-    def hash(self) -> str:
-        """Fingerprint of everything that the answer may rest on."""
-        return hashlib.sha256(dumps([self.row, self.relations]).encode()).hexdigest()[:32]
 
 
 class Hydrator(Protocol):
@@ -123,3 +105,17 @@ def hydrator(table: str) -> Hydrator:
     if table not in REGISTRY:
         raise UnknownTable(f"The table {table!r} cannot be hydrated. Known: {', '.join(sorted(REGISTRY))}.")
     return REGISTRY[table]
+
+
+async def hydratable(tx: Tx) -> dict[str, Hydrator]:
+    """Every table that can be hydrated here, by name: ours, and those that users defined."""
+    every = await tables.definitions(tx)
+    return {**REGISTRY, **{of.name: Dynamic(of, every) for of in every}}
+
+
+async def hydrator_of(tx: Tx, table: str) -> Hydrator:
+    """The hydrator of *table*, ours or a user's. Raises ``UnknownTable`` with the list of what may be named."""
+    known = await hydratable(tx)
+    if table not in known:
+        raise UnknownTable(f"The table {table!r} cannot be hydrated. Known: {', '.join(sorted(known))}.")
+    return known[table]

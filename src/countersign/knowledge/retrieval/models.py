@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...kernel.errors import Invalid
+from ...kernel.json import dumps
 
 
 class UnknownTable(Invalid):
@@ -51,3 +53,21 @@ class Found:
     def hydrated(self) -> dict[str, Any]:
         """The live rows by source id, as stored in ``rag_context.hydrated_data``."""
         return {s.id: {"row": s.row, "relations": s.relations} for s in self.sources if s.row is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One live row, its relations, and how it reads."""
+
+    row_id: int
+    title: str
+    code: str | None
+    url: str
+    row: dict[str, Any]
+    relations: dict[str, list[dict[str, Any]]]
+    text: str
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of everything that the answer may rest on."""
+        return hashlib.sha256(dumps([self.row, self.relations]).encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ from ...providers.errors import EmbedderError
 from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
 from . import check, hydrate, quantities
-from .models import Found, Source
+from .models import Found, Record, Source
 from .present import labels, quote_text
 
 log = structlog.get_logger("knowledge.retrieval")
@@ -70,10 +70,10 @@ async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | N
 async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]) -> list[Source]:
     """*sources* with live rows, in the same order. A hit whose row is gone is dropped and its entry forgotten."""
     config = agent.hydration_config or {}
-    hydrator = hydrate.hydrator(str(config.get("table", "")))
-    ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
     async with app.db.transaction(caller, read_only=True) as tx:
         await tx.run(queries.bound_statements)
+        hydrator = await hydrate.hydrator_of(tx, str(config.get("table", "")))
+        ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
         fields, relations = config.get("fields", ["*"]), config.get("relations", [])
         records = await hydrator.records(tx, ids, fields, relations, agent.language)
     live = [_filled(source, records.get(source.row_id or 0)) for source in sources]
@@ -134,7 +134,7 @@ def _source(n: int, hit: Hit) -> Source:
     )
 
 
-def _filled(source: Source, record: hydrate.Record | None) -> Source | None:
+def _filled(source: Source, record: Record | None) -> Source | None:
     if record is None:
         return None
     return replace(

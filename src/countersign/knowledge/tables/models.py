@@ -1,0 +1,114 @@
+"""A table of users: its columns, its rows, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, NewType
+
+from ...kernel.errors import Conflict, Invalid, NotFound
+
+TableId = NewType("TableId", int)
+TYPES = ("string", "text", "integer", "decimal", "boolean", "date", "datetime", "json")
+OPERATORS = ("eq", "ne", "lt", "le", "gt", "ge", "contains", "empty", "filled")
+
+
+class NoSuchTable(NotFound):
+    """There is no table of this name."""
+
+
+class NoSuchRow(NotFound):
+    """There is no such row. It may have been deleted."""
+
+
+class TableExists(Conflict):
+    """A table of this name exists already."""
+
+
+class RowChanged(Conflict):
+    """This row has changed since you read it. Reload it and try again."""
+
+
+class BadDefinition(Invalid):
+    """This definition of a table is not possible."""
+
+
+class BadValues(Invalid):
+    """Some values do not fit their columns."""
+
+
+class NotConfirmed(Invalid):
+    """Dropping a column loses what it holds. Confirm it by the name of the column."""
+
+
+def shown(text: object) -> str:
+    """*text* as a message may repeat it: short, and whole characters only."""
+    return str(text)[:80].encode(errors="replace").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. *references* names a table whose id it holds."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    indexed: bool = False
+    unique: bool = False
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    default: Any = None
+    references: str | None = None
+
+    @property
+    def spelled(self) -> str:
+        """The type as people write it: ``string(50)``, ``decimal(10,2)``."""
+        if self.type == "string":
+            return f"string({self.length})"
+        return f"decimal({self.precision},{self.scale})" if self.type == "decimal" else self.type
+
+    @property
+    def relation(self) -> str:
+        """Name of the relation by a column that refers to another table: ``supplier`` for ``supplier_id``."""
+        return self.name.removesuffix("_id") or self.name
+
+    def as_json(self) -> dict[str, Any]:
+        """As stored: what does not apply is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One row of ``dynamic_tables``; the counts are counted when it is read as a whole."""
+
+    id: TableId
+    name: str
+    table_name: str
+    description: str | None
+    schema_definition: dict[str, Any]
+    qdrant_collection: str | None
+    embedding_template: str | None
+    created_at: datetime
+    updated_at: datetime
+    row_count: int
+    indexed_count: int
+
+    @property
+    def columns(self) -> list[Column]:
+        """Its columns, in order."""
+        return [Column(**column) for column in self.schema_definition["columns"]]
+
+    @property
+    def indexes(self) -> list[list[str]]:
+        """Indexes over several columns."""
+        return self.schema_definition.get("indexes", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on one column; *value* is text as people wrote it."""
+
+    column: str
+    op: str
+    value: str = ""

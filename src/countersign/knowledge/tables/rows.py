@@ -1,0 +1,135 @@
+"""Rows of users' tables: listing, writing, deleting; each change marks the index in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from ...index import service as index
+from ...kernel import sql
+from ...kernel.audit import audit
+from ...kernel.database import Row, Tx
+from ...kernel.json import dumps, loads
+from .indexing import mark
+from .models import OPERATORS, BadValues, Column, Filter, NoSuchRow, RowChanged, Table, shown
+from .values import BadValue, read, read_all
+
+queries = sql.load(__package__ or "")
+
+
+async def rows(
+    tx: Tx,
+    of: Table,
+    *,
+    filters: Sequence[Filter] = (),
+    q: str | None = None,
+    sort: str = "id",
+    limit: int = 50,
+    offset: int = 0,
+) -> list[Row]:
+    """Live rows that *filters* and words leave, by the column *sort* (``-`` before it: downwards)."""
+    found = await tx.all(
+        Row,
+        queries.rows,
+        table=of.id,
+        filters=dumps(_checked(of, filters)),
+        words=q or None,
+        sort=sort.removeprefix("-"),
+        down=sort.startswith("-"),
+        limit=limit,
+        offset=offset,
+    )
+    return [_read(of, row["row"]) for row in found]
+
+
+async def count(tx: Tx, of: Table, *, filters: Sequence[Filter] = (), q: str | None = None) -> int:
+    """How many rows there would be in all."""
+    return int(await tx.value(queries.count_rows, table=of.id, filters=dumps(_checked(of, filters)), words=q or None))
+
+
+async def rows_by(tx: Tx, of: Table, column: str, values: Sequence[int], most: int) -> list[Row]:
+    """Live rows whose *column* is one of *values*, at most *most* for each."""
+    found = await tx.all(Row, queries.rows_by, table=of.id, column=column, values=list(values), most=most)
+    return [_read(of, row["row"]) for row in found]
+
+
+async def row(tx: Tx, of: Table, row_id: int) -> Row:
+    """One live row. Raises ``NoSuchRow``."""
+    found = await rows_by(tx, of, "id", [row_id], 1)
+    if not found:
+        raise NoSuchRow()
+    return found[0]
+
+
+async def add(tx: Tx, of: Table, values: Mapping[str, Any]) -> Row:
+    """A new row. Raises ``BadValues``; 409 when a value that must be unique is there."""
+    checked = read_all(of.columns, values, whole=True)
+    made = int(await tx.value(queries.write_row, table=of.id, row=None, values=dumps(checked)))
+    await audit(tx, "create", of.name, made, new=checked)
+    await mark(tx, of, made)
+    return await row(tx, of, made)
+
+
+async def update(tx: Tx, of: Table, row_id: int, values: Mapping[str, Any], *, seen: str | None = None) -> Row:
+    """Changes what *values* names; *seen* is the ``etag`` of what was read. Raises ``BadValues``, ``RowChanged``."""
+    await tx.run(queries.lock_row, table=of.id, row=row_id)
+    old = await row(tx, of, row_id)
+    if seen is not None and seen != etag(old):
+        raise RowChanged()
+    checked = read_all(of.columns, values, whole=False)
+    if await tx.value(queries.write_row, table=of.id, row=row_id, values=dumps(checked)) is None:
+        raise NoSuchRow()
+    await audit(tx, "update", of.name, row_id, old={name: old[name] for name in checked}, new=checked)
+    await mark(tx, of, row_id)
+    return await row(tx, of, row_id)
+
+
+async def delete(tx: Tx, of: Table, row_id: int) -> None:
+    """Takes a row out of sight; it is found no more once the transaction is committed. Raises ``NoSuchRow``."""
+    old = await row(tx, of, row_id)
+    if not await tx.value(queries.delete_row, table=of.id, row=row_id):
+        raise NoSuchRow()
+    await audit(tx, "delete", of.name, row_id, old=old)
+    await index.forget(tx, of.name, [row_id])
+
+
+def etag(found: Row) -> str:
+    """The version of a row, for ``If-Match``."""
+    return f'"{found["id"]}-{found["updated_at"].timestamp():.6f}"'
+
+
+def _checked(of: Table, filters: Sequence[Filter]) -> list[dict[str, Any]]:
+    """Filters with values of their column's type. Raises ``BadValues``."""
+    known = {**{column.name: column for column in of.columns}, "id": Column("id", "integer")}
+    found: list[dict[str, Any]] = []
+    for one in filters:
+        column = known.get(one.column)
+        if column is None or one.op not in OPERATORS:
+            raise BadValues(
+                f"“{shown(one.column)}:{shown(one.op)}” is no filter: column:operator:value, by {', '.join(OPERATORS)}."
+            )
+        value: Any = one.value
+        if one.op not in ("contains", "empty", "filled") and column.type not in ("json", "string", "text"):
+            try:
+                value = read(column, one.value)
+            except BadValue as error:
+                raise BadValues(f"{one.column} {error}.") from error
+        found.append({"column": one.column, "op": one.op, "value": value})
+    return found
+
+
+def _read(of: Table, text: str) -> Row:
+    """A row from its JSON text, each value as its type: exact numbers, dates, times."""
+    found: Row = loads(text)
+    for column in of.columns:
+        value = found.get(column.name)
+        if value is not None and column.type in _FROM_JSON:
+            found[column.name] = _FROM_JSON[column.type](value)
+    for name in ("created_at", "updated_at"):
+        found[name] = datetime.fromisoformat(found[name])
+    return found
+
+
+_FROM_JSON: dict[str, Any] = {"decimal": Decimal, "date": date.fromisoformat, "datetime": datetime.fromisoformat}

@@ -1,0 +1,193 @@
+"""Tables of users: creating them, changing their columns, what hydration may follow. Rows are in ``rows``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...kernel import sql
+from ...kernel.audit import audit
+from ...kernel.database import Row, Tx
+from ...kernel.json import dumps
+from . import rows
+from .indexing import reread
+from .models import BadDefinition, Column, NoSuchTable, NotConfirmed, Table, TableExists
+from .schema import check_template, read_column, read_definition, renamed, uses
+
+queries = sql.load(__package__ or "")
+
+MOST_RELATED = 50
+
+
+async def tables(tx: Tx) -> list[Table]:
+    """Every table of the tenant by name, with its counts."""
+    return await tx.all(Table, queries.tables, name=None)
+
+
+async def definitions(tx: Tx) -> list[Table]:
+    """Every table of the tenant by name, without counting."""
+    return await tx.all(Table, queries.definitions)
+
+
+async def table(tx: Tx, name: str, *, counted: bool = False) -> Table:
+    """One table; its counts are 0 unless *counted*. Raises ``NoSuchTable``."""
+    found = await tx.first(Table, queries.tables if counted else queries.definition, name=name)
+    if found is None:
+        raise NoSuchTable()
+    return found
+
+
+async def create(
+    tx: Tx, name: str, definition: Any, *, description: str | None = None, template: str | None = None
+) -> Table:
+    """A new table by its definition. Raises ``BadDefinition``, ``TableExists``, or what the database says of a name."""
+    await tx.run(queries.check_name, name=name)
+    schema = read_definition(definition)
+    template = check_template(template, [Column(**column) for column in schema["columns"]])
+    made = await tx.value(
+        queries.add_table,
+        name=name,
+        description=description or None,
+        schema=dumps(schema),
+        collection=name,
+        template=template,
+    )
+    if made is None:
+        raise TableExists(f"There is a table “{name}” already.")
+    await tx.run(queries.build_table, table=made)
+    await audit(tx, "create", "dynamic_table", made, new={"name": name, "schema": schema})
+    return await table(tx, name)
+
+
+async def describe(tx: Tx, name: str, *, description: str | None, template: str | None) -> Table:
+    """Saves description and template; every row is read again when the template changes. Raises ``BadDefinition``."""
+    old = await _locked(tx, name)
+    new = replace(old, description=description or None, embedding_template=check_template(template, old.columns))
+    await _save(tx, old, new)
+    return await table(tx, name)
+
+
+async def add_column(tx: Tx, name: str, given: Any) -> Table:
+    """Adds a column at the end. Raises ``BadDefinition``."""
+    old = await _locked(tx, name)
+    column = read_column(given)
+    if column.name in [c.name for c in old.columns]:
+        raise BadDefinition(f"There is a column “{column.name}” already.")
+    definition = read_definition(
+        {**old.schema_definition, "columns": [*map(Column.as_json, old.columns), column.as_json()]}
+    )
+    await tx.run(queries.alter_table, table=old.id, verb="add", column=column.name, new=dumps(column.as_json()))
+    await _save(tx, old, replace(old, schema_definition=definition))
+    return await table(tx, name)
+
+
+async def rename_column(tx: Tx, name: str, column: str, to: str) -> Table:
+    """Renames a column, in the template and in the indexes too. Raises ``BadDefinition``."""
+    old = await _locked(tx, name)
+    if to in [c.name for c in old.columns]:
+        raise BadDefinition(f"There is a column “{to}” already.")
+    await tx.run(queries.alter_table, table=old.id, verb="rename", column=column, new=dumps({"name": to}))
+    columns = [replace(c, name=to) if c.name == column else c for c in old.columns]
+    indexes = [[to if one == column else one for one in names] for names in old.indexes]
+    definition = {**old.schema_definition, "columns": [c.as_json() for c in columns], "indexes": indexes}
+    template = renamed(old.embedding_template, column, to)
+    await _save(tx, old, replace(old, schema_definition=definition, embedding_template=template))
+    return await table(tx, name)
+
+
+async def drop_column(tx: Tx, name: str, column: str, *, confirm: str) -> Table:
+    """Drops a column and all it holds; *confirm* repeats its name. Raises ``NotConfirmed``, ``BadDefinition``."""
+    if confirm != column:
+        raise NotConfirmed()
+    old = await _locked(tx, name)
+    if uses(old.embedding_template, column):
+        raise BadDefinition(f"The template names “{column}”. Take it out there first.")
+    kept = [c.as_json() for c in old.columns if c.name != column]
+    if not kept:
+        raise BadDefinition("A table has at least one column.")
+    await tx.run(queries.alter_table, table=old.id, verb="drop", column=column, new=None)
+    definition = {**old.schema_definition, "columns": kept, "indexes": [i for i in old.indexes if column not in i]}
+    await _save(tx, old, replace(old, schema_definition=definition))
+    return await table(tx, name)
+
+
+async def preview(tx: Tx, name: str, template: str | None, row_id: int | None = None) -> str | None:
+    """How a real row reads by *template*; None when there is no row. Raises ``BadDefinition``."""
+    of = await table(tx, name)
+    template = check_template(template, of.columns)
+    if row_id is None:
+        first = await rows.rows(tx, of, limit=1)
+        row_id = first[0]["id"] if first else None
+    if row_id is None or template is None:
+        return None
+    return await tx.value(queries.preview, table=of.id, template=template, ids=[row_id])
+
+
+# -- hydration
+
+
+async def live(tx: Tx, of: Table, ids: Sequence[int]) -> list[Row]:
+    """Those rows of *ids* that still live, in no order: one statement for all of them."""
+    return await rows.rows_by(tx, of, "id", ids, 1)
+
+
+async def related(tx: Tx, of: Table, found: Sequence[Row], relations: Sequence[str]) -> dict[str, dict[int, list[Row]]]:
+    """Rows that stand in each of *relations* to *found*, by the id of these: one statement a relation.
+
+    Forward relations are named by the column that refers (``supplier`` for ``supplier_id``), backward ones by the table
+    that refers. An unknown one is empty.
+    """
+    every = {each.name: each for each in await definitions(tx)}
+    return {name: await _related(tx, of, found, name, every) for name in relations}
+
+
+async def _related(
+    tx: Tx, of: Table, found: Sequence[Row], relation: str, every: dict[str, Table]
+) -> dict[int, list[Row]]:
+    for column in of.columns:
+        if column.references and column.relation == relation:
+            keys = sorted({row[column.name] for row in found if row[column.name] is not None})
+            if column.references in every:
+                targets = await rows.rows_by(tx, every[column.references], "id", keys, 1)
+            else:
+                targets = await tx.all(Row, queries.ouvrages_named, ids=keys)
+            by_id = {target["id"]: target for target in targets}
+            return {row["id"]: [by_id[row[column.name]]] for row in found if row[column.name] in by_id}
+    if relation in every:
+        for column in every[relation].columns:
+            if column.references == of.name:
+                below = await rows.rows_by(tx, every[relation], column.name, [row["id"] for row in found], MOST_RELATED)
+                return {row["id"]: [b for b in below if b[column.name] == row["id"]] for row in found}
+    return {}
+
+
+def relations_of(of: Table, every: Sequence[Table]) -> frozenset[str]:
+    """Names of the relations that ``related`` knows."""
+    forward = {column.relation for column in of.columns if column.references}
+    return frozenset(forward | {t.name for t in every if any(c.references == of.name for c in t.columns)})
+
+
+async def _locked(tx: Tx, name: str) -> Table:
+    await tx.run(queries.lock_table, name=name)
+    return await table(tx, name)
+
+
+async def _save(tx: Tx, old: Table, new: Table) -> None:
+    await tx.run(
+        queries.save_definition,
+        table=new.id,
+        schema=dumps(new.schema_definition),
+        template=new.embedding_template,
+        description=new.description,
+    )
+    if (old.embedding_template, old.schema_definition) != (new.embedding_template, new.schema_definition):
+        await reread(tx, new)
+    await audit(
+        tx,
+        "update",
+        "dynamic_table",
+        new.id,
+        old={"schema": old.schema_definition, "template": old.embedding_template, "description": old.description},
+        new={"schema": new.schema_definition, "template": new.embedding_template, "description": new.description},
+    )

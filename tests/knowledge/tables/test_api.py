@@ -1,0 +1,213 @@
+"""Tables of users over HTTP: whole circle by API and by pages, another organisation sees nothing, exports are harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Request
+
+from countersign.kernel.access import Caller
+from countersign.kernel.app import App
+from countersign.kernel.settings import Settings
+from countersign.main import create
+from tests.conftest import Tenants
+
+CSRF = "a-token-of-this-test"
+Visit = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+DEFINITION: dict[str, Any] = {
+    "columns": [
+        {"name": "code", "type": "string(30)", "nullable": False, "unique": True},
+        {"name": "name", "type": "string"},
+        {"name": "price", "type": "decimal(10,2)"},
+        {"name": "active", "type": "boolean"},
+        {"name": "since", "type": "date"},
+        {"name": "specs", "type": "json"},
+    ]
+}
+
+
+@pytest.fixture
+def visit(house: App, settings: Settings) -> Visit:
+    """``async with visit(caller) as client``: a browser of *caller*."""
+    site = create(settings)
+    site.state.app = house
+
+    @asynccontextmanager
+    async def visiting(caller: Caller) -> AsyncIterator[httpx.AsyncClient]:
+        async def authenticate(request: Request) -> Caller:
+            request.state.csrf = CSRF
+            return caller
+
+        site.state.authenticate = authenticate
+        transport = httpx.ASGITransport(app=site)
+        headers = {"X-CSRF-Token": CSRF, "Accept-Language": "fr", "Accept": "text/html"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://site.test", headers=headers) as client:
+            yield client
+
+    return visiting
+
+
+async def make(client: httpx.AsyncClient, name: str = "products") -> None:
+    body = {"name": name, "schema_definition": DEFINITION, "embedding_template": "{{name}} {{code}}"}
+    made = await client.post("/api/v1/dynamic-tables", json=body)
+    assert made.status_code == 201, made.text
+
+
+async def test_a_table_and_its_rows_by_the_api(visit: Visit, tenants: Tenants) -> None:
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        at = "/api/v1/dynamic-tables/products"
+        made = await client.post(
+            f"{at}/rows", json={"code": "A", "name": "Vis", "price": "12.50", "specs": {"a": [1.5]}}
+        )
+        assert made.status_code == 201
+        row = made.json()
+        assert (row["price"], row["specs"]) == ("12.50", {"a": [1.5]})
+        one = f"{at}/rows/{row['id']}"
+        changed = await client.patch(one, json={"price": 13}, headers={"If-Match": made.headers["etag"]})
+        assert changed.json()["price"] == "13.00"
+        late = await client.patch(one, json={"price": 14}, headers={"If-Match": made.headers["etag"]})
+        assert late.status_code == 409
+        await client.post(f"{at}/rows", json={"code": "B", "price": 1})
+        listed = (await client.get(f"{at}/rows?filter=price:ge:1&sort=-price&limit=1")).json()
+        assert ([r["code"] for r in listed["items"]], listed["total"], listed["next"]) == (["A"], 2, 1)
+        assert (await client.post(f"{at}/rows", json={"code": "A"})).status_code == 409
+        assert (await client.post(f"{at}/columns", json={"name": "stock", "type": "integer"})).status_code == 201
+        assert (await client.patch(f"{at}/columns/stock", json={"name": "level"})).status_code == 200
+        assert (await client.delete(f"{at}/columns/level")).status_code == 422
+        assert (await client.delete(f"{at}/columns/level?confirm=level")).status_code == 200
+        shown = await client.post(f"{at}/preview", json={"embedding_template": "{{code}}: {{price}}"})
+        assert shown.json() == {"content": "A: 13.00"}
+        assert (await client.patch(at, json={"embedding_template": "{{zzz}}"})).status_code == 422
+        assert (await client.delete(one)).status_code == 204
+        assert (await client.get(one)).status_code == 404
+        read = (await client.get(at)).json()
+        assert (read["row_count"], [c["name"] for c in read["schema_definition"]["columns"]][-1]) == (1, "specs")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("filter=price", 422),
+        ("filter=nothing:eq:1", 422),
+        ("filter=price:eq:abc", 422),
+        ("filter=price:);DROP TABLE users;--:1", 422),
+        ("filter=tenant_id:eq:1", 422),
+        ("filter=deleted_at:filled", 422),
+        ("sort=tenant_id", 422),
+        ("sort=code; DROP TABLE users", 422),
+        ("filter=code:eq:' OR true --", 200),
+        ("q=%25", 200),
+    ],
+)
+async def test_filters_and_sorts_are_names_and_values_never_sql(
+    visit: Visit, tenants: Tenants, query: str, status: int
+) -> None:
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "A"})
+        answered = await client.get(f"/api/v1/dynamic-tables/products/rows?{query}")
+        assert answered.status_code == status, answered.text
+        assert answered.json().get("items", []) == []
+
+
+async def test_strange_names_and_values_are_refused_in_words(visit: Visit, tenants: Tenants) -> None:
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        for raw in (b'{"\\ud800": 1}', b'{"code": "\\ud800"}', b'{"code": "a\\u0000"}', b'{"code": "A", "price": NaN}'):
+            refused = await client.post(
+                "/api/v1/dynamic-tables/products/rows", content=raw, headers={"content-type": "application/json"}
+            )
+            assert refused.status_code in (400, 422), refused.text
+
+
+async def test_another_organisation_finds_nothing_by_any_address(visit: Visit, tenants: Tenants) -> None:
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        number = (await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "SECRET"})).json()["id"]
+    async with visit(tenants.b.caller) as client:
+        assert (await client.get("/api/v1/dynamic-tables")).json() == {"items": []}
+        for base in ("/api/v1/dynamic-tables/products", "/records/tables/products"):
+            for path in ("", "/rows.csv", f"/rows/{number}"):
+                assert (await client.get(base + path)).status_code == 404
+        await make(client)
+        assert (await client.get("/api/v1/dynamic-tables/products/rows")).json()["items"] == []
+        changed = await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "OWN"})
+        assert changed.status_code == 201
+    async with visit(tenants.a.caller) as client:
+        items = (await client.get("/api/v1/dynamic-tables/products/rows")).json()["items"]
+        assert [row["code"] for row in items] == ["SECRET"]
+
+
+async def test_an_export_is_harmless_in_a_spreadsheet(visit: Visit, tenants: Tenants) -> None:
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        for code in ("=cmd|' /C calc'!A0", "+1", "@SUM(A1)", "-2", "plain"):
+            await client.post("/api/v1/dynamic-tables/products/rows", json={"code": code, "price": "-1234.50"})
+        for address in ("/api/v1/dynamic-tables/products/rows.csv", "/records/tables/products/rows.csv"):
+            text = (await client.get(address)).text
+            lines = text.removeprefix("\ufeff").splitlines()
+            assert lines[0] == "id;code;name;price;active;since;specs"
+            assert len(lines) == 6
+            assert all(re.match(r"\d+;\"?('[=+@-]|plain)", line) for line in lines[1:])
+            assert lines[5].split(";")[3] == "-1234,50"
+
+
+async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenants: Tenants) -> None:
+    async with visit(tenants.a.caller) as client:
+        assert "Aucune table" in (await client.get("/records/tables")).text
+        assert (await client.get("/records/tables/new")).status_code == 200
+        columns = {
+            "c0-name": "code", "c0-type": "string", "c0-size": "20", "c0-required": "on", "c0-unique": "on",
+            "c1-name": "price", "c1-type": "decimal", "c1-size": "10,2",
+            "c2-name": "", "c2-type": "string",
+        }  # fmt: skip
+        more = await client.post("/records/tables/new", data={"name": "sites", **columns, "action": "more"})
+        assert more.text.count('-name"') == 7 and 'value="sites"' in more.text
+        refused = await client.post("/records/tables/new", data={"name": "select", **columns})
+        assert refused.status_code == 422 and "select" in refused.text
+        made = await client.post(
+            "/records/tables/new", data={"name": "sites", "text": "{{code}}", **columns, "action": "create"}
+        )
+        assert made.headers["location"] == "/records/tables/sites"
+        bad = await client.post("/records/tables/sites/rows/new", data={"v-code": "", "v-price": "abc"})
+        assert bad.status_code == 422 and 'aria-invalid="true"' in bad.text and "abc" in bad.text
+        added = await client.post("/records/tables/sites/rows/new", data={"v-code": "<b>", "v-price": "1 234,5"})
+        assert added.status_code == 303
+        grid = (await client.get("/records/tables/sites?q=b&column=price&op=ge&value=2&sort=-price")).text
+        assert "&lt;b&gt;" in grid and "<b>" not in grid and "1\u202f234,5" in grid
+        number = re.search(r"/rows/(\d+)", grid)
+        assert number is not None
+        one = f"/records/tables/sites/rows/{number[1]}"
+        form = (await client.get(one)).text
+        tag = re.search(r'name="etag" value="([^"]+)"', form)
+        assert tag is not None
+        etag = tag[1].replace("&#34;", '"')
+        saved = await client.post(one, data={"v-code": "X", "v-price": "", "etag": etag, "action": "save"})
+        assert saved.status_code == 303
+        stale = await client.post(one, data={"v-code": "Y", "v-price": "", "etag": etag, "action": "save"})
+        assert stale.status_code == 409
+        for path in ("", "/schema", "/template", "/rows/new"):
+            assert (await client.get(f"/records/tables/sites{path}")).status_code == 200
+        schema = "/records/tables/sites/schema"
+        add = {"action": "add", "c0-name": "town", "c0-type": "string", "c0-size": ""}
+        assert (await client.post(schema, data=add)).status_code == 303
+        assert (await client.post(schema, data={"action": "rename", "column": "town", "to": "city"})).status_code == 303
+        assert (
+            await client.post(schema, data={"action": "drop", "column": "city", "confirm": "no"})
+        ).status_code == 422
+        assert (
+            await client.post(schema, data={"action": "drop", "column": "city", "confirm": "city"})
+        ).status_code == 303
+        template = "/records/tables/sites/template"
+        shown = await client.post(template, data={"text": "Site {{code}}", "action": "preview"})
+        assert "Site X" in shown.text
+        assert (await client.post(template, data={"text": "{{no}}", "action": "save"})).status_code == 422
+        assert "Site X" in (await client.post(template, data={"text": "Site {{code}}", "action": "save"})).text
+        assert (await client.post(one, data={"action": "delete"})).status_code == 303
+        assert (await client.get(one)).status_code == 404
