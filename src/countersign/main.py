@@ -28,6 +28,8 @@ from .knowledge.retrieval import api as retrieval_api
 from .knowledge.retrieval import pages as retrieval_pages
 from .providers.chat import ChatModels
 from .web import docs, health, home, layout, static
+from .webhooks import api as webhooks_api
+from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
 
 ROUTES: list[Router] = [
     health.routes,
@@ -43,6 +45,7 @@ ROUTES: list[Router] = [
     chat_pages.routes,
     ouvrages_pages.routes,
     documents_pages.routes,
+    webhooks_api.routes,
 ]
 
 
