@@ -96,8 +96,8 @@ async def deliver(
     async with ctx.app.db.transaction(ctx.caller) as tx:
         await _log(tx, webhook, delivery, event_name, body, attempt, answer, delay)
         if delay is not None:
-            args = {**ctx.job.args, "attempt": attempt + 1, "retried": retried + 1}
-            await enqueue(tx, DELIVER, delay=delay, **args)
+            args: dict[str, Any] = {**ctx.job.args, "attempt": attempt + 1, "retried": retried + 1}
+            await enqueue(tx, DELIVER, key=None, delay=delay, priority=0, **args)
     return {"sent": True, "status_code": answer.status_code, "error": answer.error}
 
 
