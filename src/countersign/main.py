@@ -30,6 +30,7 @@ from .providers.chat import ChatModels
 from .web import docs, health, home, layout, static
 from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
+from .webhooks import pages as webhooks_pages
 
 ROUTES: list[Router] = [
     health.routes,
@@ -46,6 +47,7 @@ ROUTES: list[Router] = [
     ouvrages_pages.routes,
     documents_pages.routes,
     webhooks_api.routes,
+    webhooks_pages.routes,
 ]
 
 

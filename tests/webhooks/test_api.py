@@ -53,3 +53,14 @@ async def test_an_unknown_event_names_the_known_ones(client: httpx.AsyncClient) 
     answer = await client.post(HOOKS, json={"name": "x", "url": "http://127.0.0.1:9/", "events": ["none"]})
     assert answer.status_code == 422
     assert "message.created" in answer.json()["known"]
+
+
+async def test_the_pages_show_the_webhook_and_send_from_there(client: httpx.AsyncClient) -> None:
+    assert "POST /api/v1/webhooks" in (await client.get("/webhooks")).text
+    async with receiving() as receiver:
+        given = {"name": "<ERP>", "url": receiver.url, "events": ["*"]}
+        number = (await client.post(HOOKS, json=given)).json()["webhook"]["id"]
+    assert "&lt;ERP&gt;" in (await client.get("/webhooks")).text
+    assert "&lt;ERP&gt;" in (await client.get(f"/webhooks/{number}")).text
+    assert (await client.post(f"/webhooks/{number}/test")).status_code == 303
+    assert (await client.post(f"/webhooks/{number}/deliveries/none/redeliver")).status_code == 404
