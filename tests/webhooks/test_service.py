@@ -18,6 +18,10 @@ from tests.conftest import Tenants
 GIVEN: dict[str, Any] = {"name": "ERP", "url": "http://127.0.0.1:9/", "events": ["*"]}
 
 
+def given(**more: Any) -> dict[str, Any]:
+    return {**GIVEN, **more}
+
+
 async def test_the_secret_rests_sealed_and_is_in_no_audit_row(
     house: App, tenants: Tenants, owner: psycopg.AsyncConnection[Any]
 ) -> None:
@@ -32,14 +36,14 @@ async def test_the_secret_rests_sealed_and_is_in_no_audit_row(
 
 async def test_an_event_that_does_not_exist_is_refused_with_those_that_do(house: App, tenants: Tenants) -> None:
     with pytest.raises(UnknownEvents) as refused:
-        await service.create(house, tenants.a.caller, **{**GIVEN, "events": ["ouvrage.eaten"]})
+        await service.create(house, tenants.a.caller, **given(events=["ouvrage.eaten"]))
     assert all(event in refused.value.detail for event in EVENTS)
 
 
 @pytest.mark.parametrize("url", ["ftp://x.example/", "https://", "https://a:b@x.example/", "http://[", "nonsense"])
 async def test_what_is_not_an_address_is_refused(house: App, tenants: Tenants, url: str) -> None:
     with pytest.raises(Invalid):
-        await service.create(house, tenants.a.caller, **{**GIVEN, "url": url})
+        await service.create(house, tenants.a.caller, **given(url=url))
 
 
 async def test_a_private_address_is_refused_at_save(settings: Settings, tenants: Tenants) -> None:
