@@ -31,6 +31,9 @@ from .knowledge.tables import api as tables_api
 from .knowledge.tables import pages as tables_pages
 from .providers.chat import ChatModels
 from .web import docs, health, home, layout, static
+from .webhooks import api as webhooks_api
+from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
+from .webhooks import pages as webhooks_pages
 
 ROUTES: list[Router] = [
     health.routes,
@@ -49,6 +52,8 @@ ROUTES: list[Router] = [
     documents_pages.routes,
     tables_api.routes,
     tables_pages.routes,
+    webhooks_api.routes,
+    webhooks_pages.routes,
 ]
 
 

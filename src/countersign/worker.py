@@ -15,6 +15,7 @@ from .kernel import bell, jobs, logs
 from .kernel.app import App
 from .kernel.settings import Settings
 from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  its jobs register themselves
+from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  likewise
 
 settings = Settings.load()
 app: Any = bell.celery_app(settings.redis_url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +22,21 @@ queries = sql.load(__package__ or "")
 
 CHANNEL = "countersign"
 SUBSCRIBERS: dict[str, list[str]] = defaultdict(list)
+Witness = Callable[[Tx, str, int, dict[str, Any]], Awaitable[None]]
+WITNESSES: list[Witness] = []
 
 
 def on(event: str, job_name: str) -> None:
     """Every *event* enqueues the job *job_name* with ``event``, ``event_id`` and the event's data."""
     if job_name not in SUBSCRIBERS[event]:
         SUBSCRIBERS[event].append(job_name)
+
+
+def witness(see: Witness) -> Witness:
+    """*see* is called with every event (transaction, name, id, data) in the transaction that publishes it."""
+    if see not in WITNESSES:
+        WITNESSES.append(see)
+    return see
 
 
 async def publish(tx: Tx, event: str, /, **data: Any) -> None:
@@ -37,6 +46,8 @@ async def publish(tx: Tx, event: str, /, **data: Any) -> None:
     event_id = await tx.value(queries.add_event, name=event, data=dumps(data))
     for job_name in (*SUBSCRIBERS.get(event, ()), *SUBSCRIBERS.get("*", ())):
         await enqueue(tx, job_name, event=event, event_id=event_id, data=data)
+    for see in WITNESSES:
+        await see(tx, event, event_id, data)
     await whisper(tx, event, **data)
 
 

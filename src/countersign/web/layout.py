@@ -42,6 +42,7 @@ PLACES = (
     Place(_("Ask"), "/ask", "chat-square-text", "ai-sessions.view", ("/ask", "/sessions", "/messages")),
     Place(_("Records"), "/records/ouvrages", "collection", "ouvrages.view", ("/records",)),
     Place(_("Agents"), "/agents", "robot", "agents.view", ("/agents",)),
+    Place(_("Webhooks"), "/webhooks", "broadcast", "webhooks.view", ("/webhooks",)),
 )
 
 # What stands under Records, as tabs.

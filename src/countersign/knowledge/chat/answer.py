@@ -248,7 +248,7 @@ class Citations:
         return text[: begun.start()] if begun else text
 
     def end(self, said: str) -> str:
-        """What is still held; and the one source that the model was shown, when it *said* something and cited nothing."""
+        """What is still held, and the one source that the model was shown when it *said* something and cited none."""
         named = self._only is None or not said.strip() or re.search(r"\[\d", said)
         return self._held + ("" if named else f" [{self._only}]")
 
