@@ -23,6 +23,7 @@ from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
 from .knowledge.chat import pages as chat_pages
 from .knowledge.documents import pages as documents_pages
+from .knowledge.ouvrages import api as ouvrages_api
 from .knowledge.ouvrages import pages as ouvrages_pages
 from .knowledge.retrieval import api as retrieval_api
 from .knowledge.retrieval import pages as retrieval_pages
@@ -41,6 +42,7 @@ ROUTES: list[Router] = [
     retrieval_pages.routes,
     chat_api.routes,
     chat_pages.routes,
+    ouvrages_api.routes,
     ouvrages_pages.routes,
     documents_pages.routes,
 ]
