@@ -61,3 +61,13 @@ async def test_every_price_change_says_who_and_from_what_to_what(db: Database, t
         assert await service.prices(tx, wall.id) == []
         with pytest.raises(NoSuchOuvrage):
             await service.ouvrage(tx, wall.id)
+
+
+@pytest.mark.parametrize("part", ["", "/components", "/breakdown", "/history"])
+async def test_another_tenants_ouvrage_is_404(site: Make, tenants: Tenants, part: str) -> None:
+    made = await site()
+    async with made.app.db.transaction(tenants.b.caller) as tx:
+        await library.load_demonstration(tx)
+        wall = await service.by_code(tx, WALL)
+    client = await made.client()
+    assert (await client.get(f"/api/v1/ouvrages/{wall.id}{part}")).status_code == 404
