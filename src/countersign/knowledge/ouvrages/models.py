@@ -60,6 +60,16 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceChange:
+    """One change of a stored price; *actor* is None when nobody signed in made it."""
+
+    changed_at: datetime
+    actor: str | None
+    old_unit_price: Decimal | None
+    new_unit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One line of a composition: *quantity* of the component in one unit of its parent."""
 

@@ -51,6 +51,14 @@ JOIN ouvrages o ON o.id = k.parent_id AND o.deleted_at IS NULL
 WHERE k.component_id = %(id)s::bigint
 ORDER BY o.code LIMIT %(most)s::bigint;
 
+-- prices
+-- Changes of the stored price, newest first, with who made them.
+SELECT h.created_at AS changed_at, u.name AS actor, h.old_unit_price, h.new_unit_price
+FROM ouvrage_history h
+LEFT JOIN users u ON u.id = h.actor_id
+WHERE h.ouvrage_id = %(id)s::bigint AND 'unit_price' = ANY(h.changed)
+ORDER BY h.id DESC LIMIT %(most)s::bigint;
+
 -- search
 -- Ouvrages by words, by the beginning of a code, by type and category.
 SELECT o.id, o.parent_id, o.code, o.name, o.type, o.category, o.unit, o.unit_price, o.currency

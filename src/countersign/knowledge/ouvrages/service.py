@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ...kernel import sql
 from ...kernel.database import Row, Tx
-from .models import Component, Line, NoSuchOuvrage, Ouvrage, Quote, Summary
+from .models import Component, Line, NoSuchOuvrage, Ouvrage, PriceChange, Quote, Summary
 
 queries = sql.load(__package__ or "")
 
@@ -51,6 +51,11 @@ async def children(tx: Tx, parents: Sequence[int], most: int = 50) -> list[Summa
 async def used_in(tx: Tx, ouvrage_id: int, most: int = 50) -> list[Summary]:
     """Composed ouvrages that contain this one, by code."""
     return await tx.all(Summary, queries.used_in, id=ouvrage_id, most=most)
+
+
+async def prices(tx: Tx, ouvrage_id: int, most: int = 200) -> list[PriceChange]:
+    """How the stored price changed, newest first."""
+    return await tx.all(PriceChange, queries.prices, id=ouvrage_id, most=most)
 
 
 async def search(
