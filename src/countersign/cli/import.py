@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as wire
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,10 @@ def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, h
     from ..knowledge.imports.mapping import parse
     from ..knowledge.imports.models import BadMapping, Report
 
+    def tell(done: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{done} rows read", err=True, nl=False)
+
     async def work() -> tuple[int | None, Report]:
         if table != "ouvrages":
             raise BadMapping("Rows can be brought into ouvrages.")
@@ -65,8 +70,9 @@ def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, h
             raise BadMapping(f"The mapping cannot be read: {error}") from error
         operator = replace(system(), user_agent="countersign import")
         async with Database(Settings.load(home).require_database(), pool_size=2) as db:
-            given = (db, operator, file, kind, plan, lambda rows: say(f"{rows} rows read"))
-            return (None, await service.dry_run(*given)) if dry else await service.bring(*given)
+            if dry:
+                return None, await service.dry_run(db, operator, file, kind, plan, tell)
+            return await service.bring(db, operator, file, kind, plan, tell)
 
     import_id, report = run(work())
     if json:

@@ -88,7 +88,8 @@ def _column(name: str, value: dict[str, Any]) -> Column:
     limits = [decimal(str(value[end])) if value.get(end) is not None else None for end in ("min", "max")]
     words = {str(k).casefold(): str(v) for k, v in value.get("map", {}).items()}
     default = None if value.get("default") is None else str(value["default"])
-    return Column(value.get("from"), bool(value.get("required")), transforms, *limits, words, default)
+    required = bool(value.get("required"))
+    return Column(value.get("from"), required, transforms, limits[0], limits[1], words, default)
 
 
 def decimal(text: str) -> Decimal:

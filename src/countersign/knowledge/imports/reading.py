@@ -60,7 +60,7 @@ def _csv(path: Path) -> Iterator[Record]:
     with path.open(encoding=encoding_of(path), newline="") as file:
         first = file.readline(1 << 20)
         file.seek(0)
-        separator = max(",;\t|", key=first.count)
+        separator = max(",;\t|", key=lambda sign: str.count(first, sign))
         rows = csv.reader(file, delimiter=separator, strict=True)
         names = [name.strip() for name in next(rows, [])]
         if not any(names):
@@ -106,9 +106,10 @@ def _lines(path: Path) -> Iterator[Record]:
 
 
 def _excel(path: Path) -> Iterator[Record]:
-    with CalamineWorkbook.from_path(path) as book:
-        rows = iter(book.get_sheet_by_index(0).iter_rows())
-        names = [str(name).strip() for name in next(rows, [])]
+    opened: Any = CalamineWorkbook.from_path(path)  # pyright: ignore[reportUnknownMemberType]
+    with opened as book:
+        rows: Iterator[list[Any]] = iter(book.get_sheet_by_index(0).iter_rows())
+        names = [str(name).strip() for name in next(rows, list[Any]())]
         if len(set(names)) < len(names):
             raise UnreadableFile(f"{path.name} has two columns of the same name.")
         for row in rows:
