@@ -62,7 +62,7 @@ def _csv(path: Path) -> Iterator[Record]:
         file.seek(0)
         separator = max(",;\t|", key=lambda sign: str.count(first, sign))
         rows = csv.reader(file, delimiter=separator, strict=True)
-        names = [name.strip() for name in next(rows, [])]
+        names = [name.strip() for name in next(rows, list[str]())]
         if not any(names):
             raise UnreadableFile(f"{path.name} is empty.")
         if len(set(names)) < len(names):
