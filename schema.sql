@@ -3601,6 +3601,29 @@ ALTER TABLE public.import_logs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE UNLOGGED TABLE public.import_staging (
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    row_number integer NOT NULL,
+    code text,
+    name text,
+    description text,
+    type text,
+    category text,
+    subcategory text,
+    unit text,
+    currency text,
+    unit_price numeric,
+    default_quantity numeric,
+    data jsonb,
+    error text,
+    ouvrage_id bigint,
+    changed boolean
+);
+
+ALTER TABLE ONLY public.import_staging FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_staging IS 'Rows of the file that is being imported; emptied in the transaction that fills it.';
+
 CREATE TABLE public.index_collections (
     id integer NOT NULL,
     name character varying(100) NOT NULL,
@@ -4947,6 +4970,9 @@ ALTER TABLE ONLY public.import_logs
 ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_tenant_id_id_key UNIQUE (tenant_id, id);
 
+ALTER TABLE ONLY public.import_staging
+    ADD CONSTRAINT import_staging_pkey PRIMARY KEY (tenant_id, row_number);
+
 ALTER TABLE ONLY public.index_collections
     ADD CONSTRAINT index_collections_name_generation_key UNIQUE (name, generation);
 
@@ -5887,6 +5913,9 @@ ALTER TABLE ONLY public.import_logs
 ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.import_staging
+    ADD CONSTRAINT import_staging_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
 ALTER TABLE ONLY public.index_corpora
     ADD CONSTRAINT index_corpora_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
@@ -6140,6 +6169,8 @@ ALTER TABLE public.import_errors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_logs ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.import_staging ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.index_corpora ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.index_entries ENABLE ROW LEVEL SECURITY;
@@ -6217,6 +6248,8 @@ CREATE POLICY system_all ON public.human_validations TO countersign_system USING
 CREATE POLICY system_all ON public.import_errors TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.import_logs TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.import_staging TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.index_corpora TO countersign_system USING (true) WITH CHECK (true);
 
@@ -6341,6 +6374,8 @@ CREATE POLICY tenant_only ON public.human_validations TO countersign_app USING (
 CREATE POLICY tenant_only ON public.import_errors TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.import_logs TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.import_staging TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.index_corpora TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -6708,6 +6743,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_logs TO countersign_sys
 
 GRANT USAGE ON SEQUENCE public.import_logs_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.import_logs_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_staging TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_staging TO countersign_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.index_collections TO countersign_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.index_collections TO countersign_system;

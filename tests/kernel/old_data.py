@@ -106,6 +106,9 @@ ADDED: dict[int, str] = {
         INSERT INTO webhook_keys (source, delivery_key) VALUES ('monday', 'k');
         INSERT INTO performance_metrics (task_id, task_run_id) SELECT task_id, tasks_runs_id FROM task_runs;
     """,
+    9: """
+        INSERT INTO import_staging (row_number, code) VALUES (1, 'A');
+    """,
 }
 
 

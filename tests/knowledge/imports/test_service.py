@@ -1,0 +1,145 @@
+"""A company's price file becomes ouvrages: exact counts, every refusal explained, nothing doubled."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
+
+from countersign.kernel.access import system
+from countersign.kernel.database import Database
+from countersign.knowledge.imports import service
+from countersign.knowledge.imports.mapping import parse
+from countersign.knowledge.imports.models import BadMapping, Report, UnreadableFile
+
+ROWS = [
+    {"code": "BA13", "nom": "Plaque de plâtre", "type": "Material", "unité": "100 m2", "prix": "1234.50"},
+    {"code": "VIS", "nom": "Vis, 25 mm", "type": "Material", "unité": "pièces", "prix": "0.05"},
+    {"code": "VIS", "nom": "Encore", "type": "Material", "unité": "u", "prix": "1"},
+    {"code": "MO", "nom": "=cmd|' /C calc'!A0", "type": "Labor", "unité": "heures", "prix": "abc"},
+]
+
+
+async def bring(db: Database, path: Path, kind: str = "csv", mapping: Any = None) -> Report:
+    plan = parse(mapping) if mapping else None
+    return (await service.bring(db, system(), path, kind, plan, lambda _: None))[1]
+
+
+def counts(report: Report) -> tuple[int, ...]:
+    return report.total, report.inserted, report.updated, report.unchanged, report.failed
+
+
+def french(path: Path) -> None:
+    with path.open("w", encoding="cp1252", newline="") as file:
+        writer = csv.DictWriter(file, ROWS[0], delimiter=";")
+        writer.writeheader()
+        writer.writerows(
+            {**row, "prix": row["prix"].replace("1234.50", "1 234,50 €").replace(".", ",")} for row in ROWS
+        )
+
+
+def utf16(path: Path) -> None:
+    with path.open("w", encoding="utf-16", newline="") as file:
+        writer = csv.DictWriter(file, ROWS[0], delimiter="\t")
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def array(path: Path) -> None:
+    path.write_text(json.dumps(ROWS))
+
+
+def lines(path: Path) -> None:
+    path.write_text("\n".join(map(json.dumps, ROWS)))
+
+
+def excel(path: Path) -> None:
+    book: Any = xlsxwriter.Workbook(path, {"strings_to_formulas": False})
+    with book:
+        sheet: Any = book.add_worksheet()
+        for line, cells in enumerate([list(ROWS[0]), *(list(row.values()) for row in ROWS)]):
+            sheet.write_row(line, 0, cells)
+
+
+@pytest.mark.parametrize(
+    ("kind", "write"),
+    [
+        ("csv", french),
+        ("csv", utf16),
+        ("json", array),
+        ("jsonl", lines),
+        ("excel", excel),
+    ],
+)
+async def test_the_same_rows_give_the_same_ouvrages_in_every_kind_of_file(
+    db: Database, owner: psycopg.AsyncConnection[Any], tmp_path: Path, kind: str, write: Any
+) -> None:
+    write(tmp_path / "prices.xlsx")
+    assert counts(await bring(db, tmp_path / "prices.xlsx", kind)) == (4, 2, 0, 0, 2)
+    found = await (
+        await owner.execute("SELECT code, name, type, unit, unit_price FROM ouvrages ORDER BY code")
+    ).fetchall()
+    assert found == [
+        ("BA13", "Plaque de plâtre", "fourniture", "m²", Decimal("12.345")),
+        ("VIS", "Vis, 25 mm", "fourniture", "U", Decimal("0.05")),
+    ]
+    errors = await (await owner.execute("SELECT row_number, error FROM import_errors ORDER BY 1")).fetchall()
+    assert errors == [(3, "code VIS stands in row 2 already"), (4, "unit_price: « abc » is not a number")]
+    assert counts(await bring(db, tmp_path / "prices.xlsx", kind)) == (4, 0, 0, 2, 2)
+
+
+async def test_a_price_that_changed_is_named_in_its_history_and_a_dry_run_only_tells(
+    db: Database, owner: psycopg.AsyncConnection[Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps(ROWS[:2]))
+    await bring(db, file, "json")
+    file.write_text(json.dumps([ROWS[0], {**ROWS[1], "prix": "0.07"}]))
+    told = await service.dry_run(db, system(), file, "json", None, lambda _: None)
+    assert (told.updated, told.prices_up, told.largest_rise) == (1, 1, Decimal("0.02"))
+    assert (await (await owner.execute("SELECT count(*) FROM import_logs")).fetchone()) == (1,)
+    assert counts(await bring(db, file, "json")) == (2, 0, 1, 1, 0)
+    history = await owner.execute("SELECT old_unit_price, new_unit_price, import_log_id FROM ouvrage_history")
+    assert await history.fetchall() == [(Decimal("0.05"), Decimal("0.07"), 2)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"PK\x03\x04....", b'code,nom\nA,"never closed', ",".join(f"c{n}" for n in range(300)).encode() + b"\n", b""],
+)
+async def test_a_file_that_cannot_be_read_says_so(db: Database, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.csv").write_bytes(content)
+    with pytest.raises(UnreadableFile):
+        await bring(db, tmp_path / "bad.csv")
+
+
+async def test_a_nul_refuses_its_row_alone(db: Database, tmp_path: Path) -> None:
+    (tmp_path / "nul.csv").write_bytes(b"code,nom,unit\nA,x\0y,m\nB,good,m\n")
+    assert counts(await bring(db, tmp_path / "nul.csv")) == (2, 1, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[], {}, {"columns": {}}, {"columns": {"code; DROP TABLE x": {"from": "a"}}}, {"key": ["name"], "columns": {}}],
+)
+def test_a_mapping_that_does_not_fit_is_refused(wrong: Any) -> None:
+    with pytest.raises(BadMapping):
+        parse(wrong)
+
+
+REAL = Path(os.environ.get("COUNTERSIGN_TEST_PRICES", "data/prices.csv"))
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="COUNTERSIGN_TEST_PRICES names no file")
+async def test_a_real_price_book_adds_up_and_a_second_import_changes_nothing(db: Database) -> None:
+    first = await bring(db, REAL)
+    assert first.total == first.inserted + first.failed == 7184
+    second = await bring(db, REAL)
+    assert counts(second) == (7184, 0, 0, first.inserted, first.failed)
