@@ -69,6 +69,7 @@ class Sample:
     session: UUID
     question: UUID
     answer: UUID
+    webhook: int
 
 
 @pytest.fixture
@@ -91,7 +92,10 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
         await rows.add(tx, table, {"code": "M-1", "price": "12.5", "more": {"a": 1}})
         session = await chat.open_session(tx, "expert-btp", title="Prix de la cloison")
         question, answer = await add_answer(tx, session.uuid, one.id)
-    return Sample(everything, one.id, supply.id, session.uuid, question, answer)
+        webhook = await tx.value(
+            "INSERT INTO webhooks (name, url, secret, events) VALUES ('ERP', 'https://erp.example/hook', 'sealed', '[\"*\"]') RETURNING id"
+        )
+    return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook)
 
 
 async def add_answer(

@@ -36,6 +36,7 @@ def address(path: str, sample: Sample) -> str:
         "{name}": "modeles",
         "{number}": "1",
         "{ouvrage_id}": str(sample.ouvrage),
+        "{webhook_id}": str(sample.webhook),
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -134,10 +133,10 @@ def test_a_mapping_that_does_not_fit_is_refused(wrong: Any) -> None:
         parse(wrong)
 
 
-REAL = Path(os.environ.get("COUNTERSIGN_TEST_PRICES", "data/prices.csv"))
+REAL = Path(__file__).parents[4] / "shared" / "data" / "prices-fr-paris.csv"
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="COUNTERSIGN_TEST_PRICES names no file")
+@pytest.mark.skipif(not REAL.exists(), reason=f"{REAL.name} is not beside this checkout")
 async def test_a_real_price_book_adds_up_and_a_second_import_changes_nothing(db: Database) -> None:
     first = await bring(db, REAL)
     assert first.total == first.inserted + first.failed == 7184
