@@ -45,6 +45,15 @@ async def test_many_marks_are_one_job(shop: Shop) -> None:
     assert (status.progress_done, status.progress_total, status.progress_note) == (2, 2, "indexed")
 
 
+async def test_words_of_another_collection_do_not_wait_for_its_turn(shop: Shop) -> None:
+    await shop.add("Cloison")
+    await shop.add("Porte", collection="others")
+    [first, _] = await queued(shop)
+    await jobs.work(shop.app, first)
+    waits = await shop.owner.execute("SELECT collection, is_stale, words IS NOT NULL FROM index_entries ORDER BY no")
+    assert await waits.fetchall() == [("things", False, True), ("others", False, True)]
+
+
 async def test_an_embedder_that_is_down_is_asked_again_later(shop: Shop) -> None:
     shop.embedder.down = True
     await shop.add("Cloison")

@@ -11,7 +11,8 @@ import structlog
 from ..kernel import sql
 from ..kernel.jobs import JobContext, enqueue, job
 from . import indexer
-from .run import Report
+from .reading import read
+from .run import Report, Run
 
 log = structlog.get_logger("index.jobs")
 queries = sql.load(__package__ or "")
@@ -24,6 +25,11 @@ PAUSE = 0.2  # seconds, while somebody else's transaction holds entries
 @job(RUN, attempts=20)
 async def run(ctx: JobContext, collection: str) -> dict[str, Any]:
     """Brings one tenant's part of a collection up to date, and goes on while marks keep coming."""
+    # Embedding takes minutes, and a question may come now: the words of every other collection come first.
+    async with ctx.app.db.transaction(ctx.caller, read_only=True) as tx:
+        waiting: list[str] = await tx.value(queries.stale_collections)
+    for other in set(waiting) - {collection}:
+        await read(Run(ctx.app, ctx.caller, other))
     done = Report()
     while True:
         report = await indexer.index(ctx.app, ctx.caller, collection, ctx.progress)

@@ -159,6 +159,10 @@ SELECT count(*) FROM index_entries
 WHERE collection = %(collection)s::text AND (is_stale OR deleted_at IS NOT NULL)
   AND CASE WHEN deleted_at IS NULL THEN not_before <= now() AND attempts < 8 ELSE words IS NOT NULL END;
 
+-- stale_collections
+-- Collections with entries whose words are to be read now.
+SELECT coalesce(array_agg(DISTINCT collection::text), '{}') FROM index_entries WHERE is_stale AND not_before <= now() AND attempts < 8;
+
 -- take_stale
 -- Entries to be read again, locked; those that a change holds just now come later.
 SELECT no, kind, source_id, code, words, text_hash, deleted_at IS NOT NULL AS deleted
