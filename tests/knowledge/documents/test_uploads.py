@@ -19,7 +19,7 @@ from countersign.knowledge.documents.models import Document, NewDocument, NoSuch
 from tests.conftest import Tenants
 from tests.knowledge.documents.files import docx, pdf
 
-SHEETS = Path("/work/shared/data/labour-sheets.json")
+SHEETS = Path(__file__).parents[4] / "shared" / "data" / "labour-sheets.json"
 PLACE = "agent_docs"
 
 
