@@ -61,6 +61,7 @@ class WordEmbedder:
         self.id = name
         self.dimensions = dimensions
         self.given: list[str] = []
+        self.formers: dict[str, WordEmbedder] = {}
         self.down = False
 
     async def query(self, text: str, *, caller: Any = None) -> Any:
@@ -76,6 +77,14 @@ class WordEmbedder:
 
     async def current(self) -> WordEmbedder:
         return self
+
+    async def named(self, name: str) -> WordEmbedder:
+        """Itself, or one of the *formers* that can still be asked."""
+        if name == self.id:
+            return self
+        if name not in self.formers:
+            raise EmbedderUnreachable(f"{name} is no longer configured.")
+        return self.formers[name]
 
     def _vector(self, text: str) -> Any:
         vector = np.full(self.dimensions, 1e-3, np.float32)

@@ -88,10 +88,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Hits, best first. ``degraded`` says why the vector half is missing, None when it is not."""
+    """Hits, best first. ``degraded`` says why the vector half is missing, None when it is not.
+
+    ``embedder`` is the one that the collection was built with, when the question's vector comes from another.
+    """
 
     hits: list[Hit]
     degraded: str | None = None
+    embedder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

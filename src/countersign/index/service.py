@@ -15,17 +15,20 @@ from ..kernel.database import Tx
 from ..kernel.jobs import JobId, enqueue
 from .jobs import REINDEX, RUN
 from .models import CollectionStats
+from .recall import Probe, probe_with
 from .search import search
 from .sources import Source, register, resolve_with, source_of
 from .vectors import backend_name
 
 __all__ = [
+    "Probe",
     "Source",
     "forget",
     "forget_collection",
     "forget_points",
     "mark",
     "mark_all",
+    "probe_with",
     "register",
     "reindex",
     "resolve_with",
@@ -95,9 +98,12 @@ async def run_soon(tx: Tx, collection: str) -> JobId:
     return await enqueue(tx, RUN, key=collection, collection=collection)
 
 
-async def reindex(tx: Tx, collection: str) -> JobId:
-    """A new generation of *collection* is built beside the present one, which answers until then."""
-    return await enqueue(tx, REINDEX, key=collection, collection=collection)
+async def reindex(tx: Tx, collection: str, *, force: bool = False) -> JobId:
+    """A new generation of *collection* is built beside the present one, which answers until then.
+
+    It does not answer when validated questions find less in it, unless *force* says so.
+    """
+    return await enqueue(tx, REINDEX, key=collection, collection=collection, force=force)
 
 
 async def stats(tx: Tx, app: App) -> list[CollectionStats]:
