@@ -94,3 +94,18 @@ UPDATE ai_sessions SET updated_at = now() WHERE id = %(session)s::bigint;
 -- Answers whose process died are said to be interrupted.
 UPDATE ai_messages SET status = 'interrupted'
 WHERE status = 'streaming' AND created_at < now() - make_interval(secs => %(seconds)s::double precision) RETURNING id;
+
+-- validated_questions
+-- The newest questions whose answers were validated, with those of their cited entries that can still be found.
+SELECT m.rag_context ->> 'query' AS question, array_agg(DISTINCT e.id) AS relevant
+FROM ai_messages m
+JOIN ai_sessions s ON s.id = m.session_id
+JOIN agents a ON a.id = s.agent_id AND a.qdrant_collection = %(collection)s::text
+CROSS JOIN LATERAL jsonb_array_elements(m.rag_context -> 'sources') AS source(value)
+JOIN index_entries e ON e.collection = %(collection)s::text AND e.deleted_at IS NULL
+    AND e.id = CASE WHEN source.value ->> 'kind' <> 'quote' THEN (source.value ->> 'id')::uuid END
+WHERE m.validation_status IN ('validated', 'learned') AND m.role = 'assistant'
+  AND position('[' || (source.value ->> 'n') || ']' IN coalesce(m.corrected_content, m.content)) > 0
+GROUP BY m.id
+ORDER BY max(m.validated_at) DESC
+LIMIT 200;

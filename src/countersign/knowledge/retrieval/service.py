@@ -58,6 +58,15 @@ async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | N
         degraded = LEXICAL_ONLY
         log.warning("retrieval.degraded", reason=error.detail)
     searched = await index.search(app, caller, agent.qdrant_collection, query, vector, k=k, embedder=name)
+    if searched.embedder is not None:
+        # The embedder was changed and the new generation is still being built: the former one may be asked until then.
+        try:
+            former = await embedders.named(app, searched.embedder)
+            vector = await former.query(query, caller=caller)
+            searched = await index.search(app, caller, agent.qdrant_collection, query, vector, k=k, embedder=former.id)
+            floor = former.profile.min_score
+        except EmbedderError as error:
+            log.warning("retrieval.former_embedder", reason=error.detail)
     floor = float(agent.min_score) if agent.min_score is not None else floor
     # The best hit decides whether there is an answer at all; what stands behind it may well be less near.
     kept = searched.hits[:k] if any(_good(hit, floor) for hit in searched.hits[:1]) else []
