@@ -109,7 +109,7 @@ ADDED: dict[int, str] = {
     9: """
         INSERT INTO import_staging (row_number, code) VALUES (1, 'A');
     """,
-    11: """
+    10: """
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
 }

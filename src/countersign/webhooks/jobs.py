@@ -1,7 +1,7 @@
 """Deliveries: one job for each webhook that wants an event, stored in the transaction of the event.
 
-The deliveries of one webhook are a lane: one is on its way at a time, so that a receiver who hangs holds up only its own.
-They are done aside: a worker that waits for receivers works on.
+The deliveries of one webhook are a lane: one is on its way at a time, so that who hangs holds up only their own. They
+are done aside: a worker that waits for receivers works on.
 """
 
 from __future__ import annotations
