@@ -48,15 +48,17 @@ SELECT EXISTS (
     SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
     AND created_at > now() - make_interval(secs => %(seconds)s::double precision));
 
--- add_question
--- Store the question.
-INSERT INTO ai_messages (session_id, role, content, status)
-VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid;
-
--- add_answer
--- An empty answer with an address, to be filled.
-INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
-VALUES (%(session)s::bigint, 'assistant', '', 'streaming', %(question)s::bigint, %(prompt_version)s::integer) RETURNING id, uuid;
+-- add_exchange
+-- Store the question, and an empty answer with an address, to be filled.
+WITH question AS (
+    INSERT INTO ai_messages (session_id, role, content, status)
+    VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid
+), answer AS (
+    INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
+    SELECT %(session)s::bigint, 'assistant', '', 'streaming', question.id, %(prompt_version)s::integer FROM question
+    RETURNING id, uuid
+)
+SELECT question.id AS question_id, question.uuid AS question, answer.id AS answer_id, answer.uuid AS answer FROM question, answer;
 
 -- title_session
 -- Name a conversation; without force only where it has no name yet.
