@@ -180,6 +180,12 @@ def test_a_guess_sees_how_numbers_and_dates_are_written() -> None:
     assert values(mapping, sample[0])[0]["unit_price"] == 1234
 
 
+@pytest.mark.parametrize("written", ["€", "euros", "EUR", "eur"])
+def test_the_euro_has_one_spelling(written: str) -> None:
+    mapping = guess(["code", "Devise"])
+    assert values(mapping, Record(1, [("code", "A"), ("Devise", written)]))[0]["currency"] == "EUR"
+
+
 def test_a_table_of_users_takes_values_as_its_form_does() -> None:
     target = of_table(products())
     mapping = guess(["Ref", "Stock", "autre"], target)

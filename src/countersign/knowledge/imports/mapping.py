@@ -18,6 +18,7 @@ TYPE_WORDS = {
     "fournitures": "fourniture", "labor": "main_oeuvre", "labour": "main_oeuvre", "operator": "main_oeuvre",
     "main d'oeuvre": "main_oeuvre", "main d'œuvre": "main_oeuvre", "main d’œuvre": "main_oeuvre", "ouvrage": "simple",
 }  # fmt: skip
+WORDS_OF = {"type": TYPE_WORDS, "currency": {"€": "EUR", "euro": "EUR", "euros": "EUR", "eur": "EUR"}}
 SYNONYMS = {
     "code": ("code", "resource_code", "code_article", "reference", "ref", "article"),
     "name": ("name", "nom", "designation", "libelle", "intitule"),
@@ -54,7 +55,7 @@ def guess(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Reco
         words = (name, *(SYNONYMS.get(name, ()) if target is OUVRAGES else ()))
         source = next((by_name[word] for word in words if word in by_name), None)
         if source is not None:
-            known = TYPE_WORDS if target is OUVRAGES and name == "type" else {}
+            known = WORDS_OF.get(name, {}) if target is OUVRAGES else {}
             transforms = ("trim", "unit") if target is OUVRAGES and name == "unit" else ("trim",)
             told = _told(field, [record.get(source) for record in sample])
             columns[name] = Column(source, field.needed, transforms + told, map=dict(known))
