@@ -12,6 +12,8 @@ from . import __version__
 from .accounts import api as accounts_api
 from .accounts import pages as accounts_pages
 from .accounts import service as accounts
+from .index import api as index_api
+from .index import pages as index_pages
 from .kernel import logs
 from .kernel.app import App
 from .kernel.gate import Gate
@@ -54,6 +56,8 @@ ROUTES: list[Router] = [
     documents_pages.routes,
     tables_api.routes,
     tables_pages.routes,
+    index_api.routes,
+    index_pages.routes,
     webhooks_api.routes,
     webhooks_pages.routes,
 ]

@@ -68,7 +68,8 @@ def test_init_makes_the_agents_collections(cli: Any, agent: None, group: str) ->
     assert json.loads(cli(group, "stats", "--json").stdout) == []
     done = cli(group, "init", "--json")
     assert done.exit_code == 0, done.output
-    [made] = json.loads(done.stdout)
+    made, learned = json.loads(done.stdout)
+    assert learned["name"] == "learned_responses"
     assert (made["name"], made["state"], made["embedder"], made["dimensions"]) == (
         "agent_support_docs",
         "active",
@@ -76,7 +77,7 @@ def test_init_makes_the_agents_collections(cli: Any, agent: None, group: str) ->
         8,
     )
     assert json.loads(cli(group, "init", "--json").stdout)[0]["id"] == made["id"]
-    [shown] = json.loads(cli(group, "stats", "--json").stdout)
+    shown, _ = json.loads(cli(group, "stats", "--json").stdout)
     assert (shown["collection"], shown["entries"], shown["points"], shown["backend"]) == (
         "agent_support_docs",
         0,
@@ -90,6 +91,23 @@ def test_init_without_agents_says_what_to_do(cli: Any) -> None:
     done = cli("index", "init")
     assert done.exit_code == 0
     assert "No agent names a collection yet" in done.stderr
+
+
+def test_what_failed_is_told_with_its_reason_and_tried_again(cli: Any, database: Clone) -> None:
+    import psycopg
+
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        owner.execute("SELECT set_config('countersign.tenant_id', '1', false)")
+        owner.execute(
+            "INSERT INTO index_entries (collection, kind, source_table, source_id, title, error, attempts)"
+            " VALUES ('docs', 'document', 'document_chunks', 7, 'Guide', 'It cannot be read.', 8)"
+        )
+    [shown] = json.loads(cli("index", "stats", "--json").stdout)
+    assert (shown["failed"], shown["failures"][0]["error"]) == (1, "It cannot be read.")
+    assert "docs: Guide: It cannot be read. (tries: 8)" in cli("index", "stats").stderr
+    assert json.loads(cli("index", "retry", "docs", "--json").stdout) == {"docs": 1}
+    assert "Nothing failed" in cli("index", "retry").stderr
+    assert cli("index", "retry", "nowhere").exit_code == 1
 
 
 def test_reindex_makes_a_new_generation(cli: Any) -> None:

@@ -11,35 +11,39 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
-from qdrant_client import AsyncQdrantClient
 
 from countersign.index import indexer, service, sources
-from countersign.index import vectors as vectors_module
 from countersign.index.models import Searched
 from countersign.index.pgvector import PgVectorIndex
 from countersign.index.qdrant import QdrantIndex
+from countersign.index.qdrant_wire import connect
 from countersign.index.run import Report
 from countersign.index.vectors import VectorIndex
 from countersign.kernel.app import App
 from countersign.kernel.database import Database
+from countersign.kernel.settings import Settings
 from countersign.providers.embedders import Embedders
 from countersign.providers.errors import EmbedderUnreachable
 from countersign.providers.profiles import Profile
 from tests.cluster import Clone
 from tests.conftest import Tenant, Tenants
+from tests.fakes.qdrant import FakeQdrant
 
 
-@pytest.fixture(params=["pgvector", "qdrant"])
+@pytest.fixture(params=["pgvector", "qdrant-rest", "qdrant-grpc"])
 async def vectors(request: pytest.FixtureRequest) -> AsyncIterator[VectorIndex]:
-    """An empty vector index: pgvector in a fresh database, then Qdrant's engine in memory."""
+    """An empty vector index: pgvector in a fresh database, then Qdrant over each of its protocols."""
     if request.param == "pgvector":
         database: Clone = request.getfixturevalue("database")
         async with Database(database.url, pool_size=5) as opened:
             yield PgVectorIndex(opened)
         return
-    index = QdrantIndex(AsyncQdrantClient(":memory:"))
-    yield index
-    await index.aclose()
+    fake = FakeQdrant()
+    async with fake.rest() as url, fake.grpc() as port:
+        settings = Settings(qdrant_url=url, qdrant_grpc=request.param == "qdrant-grpc", qdrant_grpc_port=port)
+        index = QdrantIndex(connect(settings))
+        yield index
+        await index.aclose()
 
 
 @pytest.fixture
@@ -57,6 +61,7 @@ class WordEmbedder:
         self.id = name
         self.dimensions = dimensions
         self.given: list[str] = []
+        self.formers: dict[str, WordEmbedder] = {}
         self.down = False
 
     async def query(self, text: str, *, caller: Any = None) -> Any:
@@ -72,6 +77,14 @@ class WordEmbedder:
 
     async def current(self) -> WordEmbedder:
         return self
+
+    async def named(self, name: str) -> WordEmbedder:
+        """Itself, or one of the *formers* that can still be asked."""
+        if name == self.id:
+            return self
+        if name not in self.formers:
+            raise EmbedderUnreachable(f"{name} is no longer configured.")
+        return self.formers[name]
 
     def _vector(self, text: str) -> Any:
         vector = np.full(self.dimensions, 1e-3, np.float32)
@@ -156,8 +169,23 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+async def fake_qdrant(backend: str) -> AsyncIterator[FakeQdrant | None]:
+    """Serves on ``fake_qdrant.url`` where the backend is Qdrant."""
+    if backend != "qdrant":
+        yield None
+        return
+    fake = FakeQdrant()
+    async with fake.rest() as fake.url:
+        yield fake
+
+
+@pytest.fixture
 async def shop(
-    backend: str, house: App, owner: psycopg.AsyncConnection[Any], tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+    fake_qdrant: FakeQdrant | None,
+    house: App,
+    owner: psycopg.AsyncConnection[Any],
+    tenants: Tenants,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Shop:
     """Tenants, their table of things as a source, and an embedder that counts."""
     await owner.execute(THINGS)
@@ -165,7 +193,5 @@ async def shop(
     monkeypatch.setitem(sources.SOURCES, "thing", sources.Source("thing", "things", READ, DONE))
     embedder = WordEmbedder()
     house._made[Embedders] = embedder
-    if backend == "qdrant":
-        house.settings.qdrant_url = "http://qdrant.example"
-        house._made[vectors_module._make] = QdrantIndex(AsyncQdrantClient(":memory:"))
+    house.settings.qdrant_url = fake_qdrant.url if fake_qdrant else None
     return Shop(house, owner, embedder, tenants.a, tenants.b)

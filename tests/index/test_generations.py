@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -122,6 +124,64 @@ async def test_an_interrupted_rebuild_goes_on(shop: Shop) -> None:
     assert built.generation == 2
     assert len(shop.embedder.given) == 100
     assert (await vector_index(shop.app).stats("things")).points == 100
+
+
+async def test_a_rebuild_that_is_done_is_not_done_again(shop: Shop) -> None:
+    """The job that asked for it was killed after the swap: what is left to do is to drop the former generation."""
+    await shop.add("Cloison")
+    await shop.index()
+    asked = (await active(shop)).created_at + timedelta(microseconds=1)
+    built = await indexer.reindex(shop.app, "things", asked=asked)
+    assert built.generation == 2
+    again = await indexer.reindex(shop.app, "things", asked=asked)
+    assert (again.id, again.generation) == (built.id, 2)
+    async with shop.app.db.transaction(system()) as tx:
+        assert await generations.building(tx, "things", backend_name(shop.app)) is None
+
+
+async def test_a_generation_that_ends_while_it_is_written_costs_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run has looked which generations there are; then another process swaps and drops the one it writes to."""
+    await shop.add("Cloison")
+    await shop.index()
+    await shop.add("Chape")
+    index = vector_index(shop.app)
+    upsert = index.upsert
+    ended: list[int] = []
+
+    async def late(collection: str, points: Any) -> None:
+        if not ended:
+            ended.append(1)
+            await indexer.reindex(shop.app, "things")
+        await upsert(collection, points)
+
+    monkeypatch.setattr(index, "upsert", late)
+    await shop.index()
+    assert (await active(shop)).generation == 2
+    assert (await index.stats("things")).points == 2
+    assert await shop.count("index_entries", "indexed_hash = content_hash AND indexed_in = 2") == 2
+    assert len(set(shop.embedder.given)) == 2
+
+
+async def test_questions_asked_during_swaps_are_answered_in_full(shop: Shop) -> None:
+    await shop.add("Cloison", "Chape")
+    await shop.index()
+    stop = asyncio.Event()
+    answers: list[tuple[str | None, int | None]] = []
+
+    async def ask() -> None:
+        while not stop.is_set():
+            found = await shop.find("cloison")
+            answers.append((found.degraded, found.hits[0].vector_rank))
+
+    asking = [asyncio.create_task(ask()) for _ in range(2)]
+    for _ in range(5):
+        await indexer.reindex(shop.app, "things")
+    stop.set()
+    await asyncio.gather(*asking)
+    assert len(answers) > 10
+    assert set(answers) == {(None, 1)}
 
 
 async def test_a_rebuild_with_holes_does_not_answer(shop: Shop) -> None:

@@ -142,7 +142,7 @@ async def test_a_killed_indexer_is_resumed(shop: Shop) -> None:
     """kill -9 in the middle of the vectors: the next run does the rest, and nothing twice."""
     await shop.add(*(f"Cloison numéro {n}" for n in range(300)))
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, shop.app.db.url, stdout=asyncio.subprocess.PIPE, env=environment
     )

@@ -15,17 +15,19 @@ from .tools import Home, Json, emit, run, say, table
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from ..index.models import Collection, CollectionStats
+    from ..index.models import Collection, CollectionStats, FailedEntry, Work
     from ..index.run import Progress
 
 app = typer.Typer(help="Create, show and rebuild the collections in which records are searched.", no_args_is_help=True)
 
+LEARNED = "learned_responses"
+MOST = 50  # failed entries that are told
 Names = Annotated[list[str] | None, typer.Argument(help="Collections; without any, those of the agents.")]
 
 
 @app.command()
 def init(names: Names = None, home: Home = None, json: Json = False) -> None:
-    """Create the collections that the agents name, for the present embedder. Safe to repeat."""
+    """Create the collections that the agents name, and that of learned answers, for the present embedder."""
     from ..index import generations
     from ..kernel.access import system
     from ..kernel.app import App
@@ -37,7 +39,7 @@ def init(names: Names = None, home: Home = None, json: Json = False) -> None:
         async with App(Settings.load(home)) as instance:
             model = await embedder(instance)
             async with instance.db.transaction(system(), read_only=True) as tx:
-                wanted = names or sorted({agent.qdrant_collection for agent in await agents.agents(tx)})
+                wanted = names or sorted({LEARNED, *(agent.qdrant_collection for agent in await agents.agents(tx))})
             return [await generations.ensure(instance, name, model) for name in wanted]
 
     ready = run(work())
@@ -46,64 +48,73 @@ def init(names: Names = None, home: Home = None, json: Json = False) -> None:
         return
     for each in ready:
         say(f"{each.name}: ready, {each.dimensions} dimensions of {each.embedder} in {each.backend}")
-    if not ready:
+    if not names and len(ready) == 1:
         say("No agent names a collection yet. Create an agent, or load the demonstration with `countersign up --demo`.")
 
 
 @app.command()
 def stats(home: Home = None, json: Json = False) -> None:
-    """Show what each collection holds, what waits for the indexer, and what failed."""
+    """Show what each collection holds, what waits for the indexer, what it does now, and what failed and why."""
     from ..index import service
     from ..kernel.access import system
     from ..kernel.app import App
     from ..kernel.settings import Settings
 
-    async def work() -> list[CollectionStats]:
+    async def work() -> tuple[list[CollectionStats], dict[str, Work], list[FailedEntry]]:
         async with App(Settings.load(home)) as instance, instance.db.transaction(system(), read_only=True) as tx:
-            return await service.stats(tx, instance)
+            return await service.stats(tx, instance), await service.work(tx), await service.failures(tx, most=MOST)
 
-    found = run(work())
+    found, doing, failed = run(work())
     if json:
-        emit([asdict(each) for each in found])
+        mine = {s.collection: [asdict(f) for f in failed if f.collection == s.collection] for s in found}
+        emit([{**asdict(s), "work": doing.get(s.collection), "failures": mine[s.collection]} for s in found])
         return
-    titles = (
-        "Collection",
-        "Kinds",
-        "Entries",
-        "Points",
-        "Waiting",
-        "Failed",
-        "Backend",
-        "Embedder",
-        "Dimensions",
-        "Indexed",
-    )
-    table(
-        titles,
-        [
-            (
-                s.collection,
-                s.kinds,
-                s.entries,
-                s.points,
-                s.stale,
-                s.failed,
-                s.backend,
-                s.embedder,
-                s.dimensions,
-                s.last_indexed,
-            )
-            for s in found
-        ],
-    )
-    for each in found:
-        if each.error:
-            say(f"{each.collection}: {each.error}")
+    facts = ("collection", "kinds", "entries", "points", "stale", "failed")
+    facts += ("backend", "embedder", "dimensions", "generation", "last_indexed")
+    titles = [{"stale": "Waiting", "last_indexed": "Indexed"}.get(fact, fact.title()) for fact in facts]
+    table(titles, [[getattr(one, fact) for fact in facts] for one in found])
+    for name, one in doing.items():
+        if one.status == "running" and one.total:
+            say(f"{name}: {one.done or 0} of {one.total} {one.note or ''}")
+        elif one.error and one.status in ("queued", "failed"):
+            say(f"{name}: {one.error}{' (tried again by itself)' if one.status == 'queued' else ''}")
+    for entry in failed:
+        named = entry.title or entry.code or f"{entry.kind} {entry.source_id}"
+        say(f"{entry.collection}: {named}: {entry.error} (tries: {entry.attempts})")
+
+
+@app.command()
+def retry(names: Names = None, home: Home = None, json: Json = False) -> None:
+    """Try again at once what could not be indexed, in the collections named or in all of them."""
+    from ..index import service
+    from ..kernel.access import system
+    from ..kernel.app import App
+    from ..kernel.settings import Settings
+    from ..knowledge import jobs as _  # noqa: F401  (the indexer's job registers itself)
+
+    async def work() -> dict[str, int]:
+        async with App(Settings.load(home)) as instance, instance.db.transaction(system()) as tx:
+            wanted = names or [s.collection for s in await service.stats(tx, instance) if s.errors]
+            for name in wanted:
+                await service.known(tx, instance, name)
+            return {name: await service.retry(tx, name) for name in wanted}
+
+    tried = run(work())
+    if json:
+        emit(tried)
+        return
+    for name, entries in tried.items():
+        say(f"{name}: {entries} entries are tried again")
+    if not tried:
+        say("Nothing failed.")
 
 
 @app.command()
 def reindex(
-    name: Annotated[str, typer.Argument(help="The collection.")], home: Home = None, json: Json = False
+    name: Annotated[str, typer.Argument(help="The collection.")],
+    force: Annotated[bool, typer.Option("--force", help="Swap even if validated questions find less.")] = False,
+    home: Home = None,
+    json: Json = False,
 ) -> None:
     """Rebuild a collection beside the one that answers, with the present embedder, then let the new one answer."""
     from ..index import indexer
@@ -114,7 +125,7 @@ def reindex(
     async def work() -> Collection:
         async with App(Settings.load(home)) as instance:
             with bar(name) as tell:
-                return await indexer.reindex(instance, name, tell)
+                return await indexer.reindex(instance, name, tell, force=force)
 
     built = run(work())
     if json:

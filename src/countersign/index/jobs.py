@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from ..kernel import sql
-from ..kernel.jobs import JobContext, enqueue, job
+from ..kernel.jobs import JobContext, JobId, enqueue, job, status
 from . import indexer
 from .reading import read
 from .run import Report, Run
@@ -49,7 +49,9 @@ async def run(ctx: JobContext, collection: str) -> dict[str, Any]:
 
 
 @job(REINDEX, attempts=20)
-async def reindex(ctx: JobContext, collection: str) -> dict[str, Any]:
+async def reindex(ctx: JobContext, collection: str, force: bool = False) -> dict[str, Any]:
     """Builds a new generation of a collection beside the old one and swaps."""
-    built = await indexer.reindex(ctx.app, collection, ctx.progress)
+    async with ctx.app.db.transaction(ctx.caller, read_only=True) as tx:
+        asked = (await status(tx, JobId(ctx.job.id))).created_at
+    built = await indexer.reindex(ctx.app, collection, ctx.progress, force=force, asked=asked)
     return {"collection": collection, "generation": built.generation, "embedder": built.embedder}

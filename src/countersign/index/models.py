@@ -88,15 +88,20 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """Hits, best first. ``degraded`` says why the vector half is missing, None when it is not."""
+    """Hits, best first. ``degraded`` says why the vector half is missing, None when it is not.
+
+    ``embedder`` is the one that the collection was built with, when the question's vector comes from another.
+    """
 
     hits: list[Hit]
     degraded: str | None = None
+    embedder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStats:
-    """How far the index of a collection is, for one tenant. ``stale`` waits for the indexer, ``failed`` gave up."""
+    """How far the index of a collection is, for one tenant. ``stale`` waits for the indexer, ``failed`` gave up,
+    ``errors`` failed at least once since it changed."""
 
     collection: str
     kinds: list[str]
@@ -104,6 +109,7 @@ class CollectionStats:
     points: int
     stale: int
     failed: int
+    errors: int
     error: str | None
     backend: str | None
     embedder: str | None
@@ -111,3 +117,34 @@ class CollectionStats:
     generation: int | None
     building: bool
     last_indexed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEntry:
+    """An entry that could not be read or indexed. ``retry_at`` is None once it gave up: a change or a retry helps."""
+
+    collection: str
+    kind: str
+    source_table: str
+    source_id: int
+    title: str | None
+    code: str | None
+    url: str | None
+    error: str
+    attempts: int
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The newest indexing job of a collection. ``error`` is why it failed or waits for another try at ``run_at``."""
+
+    collection: str
+    job: int
+    rebuilds: bool
+    status: str
+    done: int | None
+    total: int | None
+    note: str | None
+    error: str | None
+    run_at: datetime

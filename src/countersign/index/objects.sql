@@ -221,6 +221,12 @@ BEGIN
         SELECT FROM index_entries
         WHERE collection = p_collection AND attempts < 8 AND not_before <= now()
           AND (is_stale OR deleted_at IS NOT NULL OR indexed_hash IS DISTINCT FROM content_hash)
+    ) OR EXISTS (  -- written to a generation that another one replaced meanwhile
+        SELECT FROM index_entries e
+        JOIN index_collections c ON c.id = e.indexed_in AND c.state = 'retired'
+        WHERE e.collection = p_collection AND e.deleted_at IS NULL AND e.attempts < 8 AND e.not_before <= now()
+          AND EXISTS (SELECT FROM index_collections a
+                      WHERE a.name = c.name AND a.backend = c.backend AND a.state = 'active' AND a.embedder = c.embedder)
     ) THEN
         RETURN false;
     END IF;

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -20,6 +20,7 @@ from .models import DimensionMismatch, UnknownCollection, VectorsUnavailable
 from .vectors import Near, Point, Vector, VectorStats
 
 queries = sql.load(__package__ or "")
+T = TypeVar("T")
 
 # Up to this many rows of one tenant an exact scan takes milliseconds and finds everything; beyond, HNSW is built.
 EXACT_ROWS = 50_000
@@ -67,22 +68,28 @@ class PgVectorIndex:
     async def search(
         self, collection: str, vector: Vector, k: int, tenant: int, kinds: Sequence[str] | None = None
     ) -> list[Near]:
-        async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
-            return await tx.all(
-                Near,
-                queries.nearest_vectors,
-                name=collection,
-                vector=as_text(vector),
-                k=k,
-                kinds=list(kinds) if kinds is not None else None,
-            )
+        async def ask() -> list[Near]:
+            async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
+                return await tx.all(
+                    Near,
+                    queries.nearest_vectors,
+                    name=collection,
+                    vector=as_text(vector),
+                    k=k,
+                    kinds=list(kinds) if kinds is not None else None,
+                )
+
+        return await _steadily(ask)
 
     async def scores(self, collection: str, vector: Vector, tenant: int, ids: Sequence[UUID]) -> dict[UUID, float]:
         if not ids:
             return {}
-        async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
-            found = await tx.all(Near, queries.vector_scores, name=collection, vector=as_text(vector), ids=list(ids))
-        return {near.id: near.score for near in found}
+
+        async def ask() -> list[Near]:
+            async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
+                return await tx.all(Near, queries.vector_scores, name=collection, vector=as_text(vector), ids=list(ids))
+
+        return {near.id: near.score for near in await _steadily(ask)}
 
     async def fetch(self, collection: str, ids: Sequence[UUID]) -> dict[UUID, Vector]:
         async with self._transaction(collection, read_only=True) as tx:
@@ -128,6 +135,14 @@ class PgVectorIndex:
             raise
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
             raise VectorsUnavailable("The vector search took too long.") from error
+
+
+async def _steadily(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks again when the generation that an alias meant was dropped between the look at the alias and the table."""
+    try:
+        return await ask()
+    except psycopg.errors.UndefinedTable:
+        return await ask()
 
 
 def as_text(vector: Vector) -> str:

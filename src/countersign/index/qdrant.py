@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar
 from uuid import UUID
 
-import httpx
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from ..kernel.settings import Settings
+from ..kernel.app import App
 from .models import DimensionMismatch, UnknownCollection, VectorsUnavailable
+from .qdrant_wire import REFUSALS, DoesNotFit, connect, understood
 from .vectors import Near, Point, Vector, VectorStats
 
 BATCH = 256
 TENANT = "tenant"
+SEARCH_SECONDS = 3.0  # a question is answered by its words alone rather than late
+
+PAYLOAD = {
+    TENANT: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    "tenant_id": models.PayloadSchemaType.INTEGER,
+    "kind": models.PayloadSchemaType.KEYWORD,
+}
+QUANTIZATION = {
+    "scalar": models.ScalarQuantization(
+        scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
+    ),
+    "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
+}
 
 
-def connect(settings: Settings) -> AsyncQdrantClient:
-    """A client of the configured server; it connects when it is first used."""
-    key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
-    return AsyncQdrantClient(url=settings.qdrant_url, api_key=key, timeout=10, check_compatibility=False)
+def of(app: App) -> QdrantIndex:
+    """The index on the configured server."""
+    return QdrantIndex(connect(app.settings), app.settings.qdrant_quantization)
 
 
 class QdrantIndex:
@@ -31,28 +43,40 @@ class QdrantIndex:
 
     backend: ClassVar[str] = "qdrant"
 
-    def __init__(self, client: AsyncQdrantClient) -> None:
+    def __init__(self, client: AsyncQdrantClient, quantization: str = "none") -> None:
         self._client = client
+        self._quantization = QUANTIZATION.get(quantization)
+        # A quantised vector finds candidates, the whole one puts them in order.
+        rescore = models.QuantizationSearchParams(rescore=True, oversampling=2.0) if self._quantization else None
+        self._rescore = rescore
 
     async def ensure(self, collection: str, dimensions: int) -> None:
         async with self._talk(collection):
-            if await self._client.collection_exists(collection):
-                has = await self._dimensions(collection)
-                if has != dimensions:
-                    raise DimensionMismatch.between(collection, has, dimensions)
-                return
-            await self._client.create_collection(
-                collection,
-                vectors_config=models.VectorParams(size=dimensions, distance=models.Distance.COSINE, on_disk=False),
-                hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100),
-                optimizers_config=models.OptimizersConfigDiff(memmap_threshold=20_000, indexing_threshold=10_000),
-                replication_factor=1,
-                write_consistency_factor=1,
-            )
-            tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
-            await self._client.create_payload_index(collection, TENANT, tenant)
-            for name, kind in (("tenant_id", "integer"), ("kind", "keyword")):
-                await self._client.create_payload_index(collection, name, models.PayloadSchemaType(kind))
+            if not await self._client.collection_exists(collection):
+                try:
+                    await self._create(collection, dimensions)
+                except REFUSALS:  # somebody else may have been faster
+                    if not await self._client.collection_exists(collection):
+                        raise
+            info = await self._client.get_collection(collection)
+            has = _size(info)
+            if has != dimensions:
+                raise DimensionMismatch.between(collection, has, dimensions)
+            # A kill may have come between the collection and its indexes, so each is looked for.
+            for name, schema in PAYLOAD.items():
+                if name not in info.payload_schema:
+                    await self._client.create_payload_index(collection, name, schema)
+
+    async def _create(self, collection: str, dimensions: int) -> None:
+        await self._client.create_collection(
+            collection,
+            vectors_config=models.VectorParams(size=dimensions, distance=models.Distance.COSINE, on_disk=False),
+            hnsw_config=models.HnswConfigDiff(m=16, ef_construct=100),
+            optimizers_config=models.OptimizersConfigDiff(memmap_threshold=20_000, indexing_threshold=10_000),
+            quantization_config=self._quantization,
+            replication_factor=1,
+            write_consistency_factor=1,
+        )
 
     async def upsert(self, collection: str, points: Sequence[Point]) -> None:
         async with self._talk(collection):
@@ -72,21 +96,21 @@ class QdrantIndex:
     async def search(
         self, collection: str, vector: Vector, k: int, tenant: int, kinds: Sequence[str] | None = None
     ) -> list[Near]:
-        async with self._talk(collection, len(vector)):
+        async with self._talk(collection, len(vector)), _soon():
             found = await self._client.query_points(
                 collection,
                 query=vector.tolist(),
                 query_filter=_filter(tenant, kinds),
                 limit=k,
                 with_payload=False,
-                search_params=models.SearchParams(hnsw_ef=max(200, 4 * k)),
+                search_params=models.SearchParams(hnsw_ef=max(200, 4 * k), quantization=self._rescore),
             )
         return [Near(UUID(str(point.id)), point.score) for point in found.points]
 
     async def scores(self, collection: str, vector: Vector, tenant: int, ids: Sequence[UUID]) -> dict[UUID, float]:
         if not ids:
             return {}
-        async with self._talk(collection, len(vector)):
+        async with self._talk(collection, len(vector)), _soon():
             found = await self._client.query_points(
                 collection,
                 query=vector.tolist(),
@@ -131,9 +155,7 @@ class QdrantIndex:
         await self._client.close()
 
     async def _dimensions(self, collection: str) -> int:
-        info = await self._client.get_collection(collection)
-        vectors = info.config.params.vectors
-        return vectors.size if isinstance(vectors, models.VectorParams) else 0
+        return _size(await self._client.get_collection(collection))
 
     async def _fits(self, collection: str, *sizes: int) -> None:
         has = await self._dimensions(collection)
@@ -143,22 +165,28 @@ class QdrantIndex:
 
     @asynccontextmanager
     async def _talk(self, collection: str, *sizes: int) -> AsyncIterator[None]:
-        """What Qdrant, over HTTP or in memory, says about a collection becomes the errors of this room."""
-        try:
-            yield
-        except UnexpectedResponse as error:
-            if error.status_code == 404:
-                raise UnknownCollection(f"There is no collection “{collection}” of vectors.") from error
-            if error.status_code == 400:
+        """What Qdrant says about a collection becomes the errors of this room; *sizes* are those of given vectors."""
+        async with understood(collection):
+            try:
+                async with understood(collection):
+                    yield
+            except DoesNotFit as error:
                 await self._fits(collection, *sizes)
-            raise VectorsUnavailable(f"Qdrant refused: {_first_line(error)}") from error
-        except (ResponseHandlingException, ApiException, httpx.HTTPError) as error:
-            raise VectorsUnavailable(f"Qdrant does not answer: {_first_line(error)}") from error
-        except ValueError as error:
-            if "not found" in str(error):
-                raise UnknownCollection(f"There is no collection “{collection}” of vectors.") from error
-            await self._fits(collection, *sizes)
-            raise
+                raise VectorsUnavailable(f"Qdrant refused: {error}") from error
+
+
+@asynccontextmanager
+async def _soon() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(SEARCH_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise VectorsUnavailable("Qdrant took too long to answer.") from error
+
+
+def _size(info: models.CollectionInfo) -> int:
+    vectors = info.config.params.vectors
+    return vectors.size if isinstance(vectors, models.VectorParams) else 0
 
 
 def _struct(point: Point) -> models.PointStruct:
@@ -173,7 +201,3 @@ def _filter(tenant: int, kinds: Sequence[str] | None = None, ids: Sequence[UUID]
     if ids is not None:
         must.append(models.HasIdCondition(has_id=[str(i) for i in ids]))
     return models.Filter(must=must)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -274,7 +274,7 @@ SELECT e.collection, array_agg(DISTINCT e.kind::text ORDER BY e.kind::text) AS k
        count(*) FILTER (WHERE e.is_stale OR e.indexed_hash IS DISTINCT FROM e.content_hash
                            OR e.indexed_in IS DISTINCT FROM coalesce(b.id, c.id)) AS stale,
        count(*) FILTER (WHERE e.attempts >= 8) AS failed,
-       max(e.error) AS error,
+       count(e.error) AS errors, max(e.error) AS error,
        coalesce(c.backend, b.backend) AS backend, coalesce(c.embedder, b.embedder) AS embedder,
        coalesce(c.dimensions, b.dimensions) AS dimensions, coalesce(c.generation, b.generation) AS generation,
        b.id IS NOT NULL AS building, max(e.indexed_at) AS last_indexed
@@ -288,7 +288,7 @@ ORDER BY e.collection;
 -- empty_collections
 -- Collections that exist and hold nothing of this tenant.
 SELECT c.name AS collection, ARRAY[]::text[] AS kinds, 0::bigint AS entries, 0::bigint AS points, 0::bigint AS stale,
-       0::bigint AS failed, NULL::text AS error, c.backend, c.embedder, c.dimensions, c.generation,
+       0::bigint AS failed, 0::bigint AS errors, NULL::text AS error, c.backend, c.embedder, c.dimensions, c.generation,
        EXISTS (SELECT FROM index_collections b
                WHERE b.name = c.name AND b.backend = c.backend AND b.state = 'building') AS building,
        NULL::timestamptz AS last_indexed
@@ -296,3 +296,26 @@ FROM index_collections c
 WHERE c.backend = %(backend)s::text AND c.state = 'active'
   AND NOT EXISTS (SELECT FROM index_entries e WHERE e.collection = c.name AND e.deleted_at IS NULL)
 ORDER BY c.name;
+
+-- failed_entries
+-- Entries that could not be read or indexed, those that gave up first.
+SELECT collection, kind, source_table, source_id, title, code, url, error, attempts,
+       CASE WHEN attempts < 8 THEN not_before END AS retry_at
+FROM index_entries
+WHERE error IS NOT NULL AND deleted_at IS NULL AND (%(collection)s::text IS NULL OR collection = %(collection)s::text)
+ORDER BY collection, attempts DESC, no
+LIMIT %(most)s::integer;
+
+-- retry_entries
+-- What failed is tried again at once, as often as if it had never failed.
+UPDATE index_entries SET attempts = 0, error = NULL, not_before = now()
+WHERE collection = %(collection)s::text AND error IS NOT NULL AND deleted_at IS NULL;
+
+-- index_work
+-- The newest job of each collection that was asked for within a week; one that runs comes before one that waits.
+SELECT DISTINCT ON (args ->> 'collection')
+       args ->> 'collection' AS collection, id AS job, name = 'index.reindex' AS rebuilds, status,
+       progress_done AS done, progress_total AS total, progress_note AS note, error, run_at
+FROM jobs
+WHERE name IN ('index.run', 'index.reindex') AND created_at > now() - interval '7 days' AND args ? 'collection'
+ORDER BY args ->> 'collection', status = 'running' DESC, id DESC;

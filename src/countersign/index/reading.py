@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from ..kernel import sql
 from ..kernel.database import Tx
 from ..kernel.errors import CountersignError
 from ..kernel.json import dumps
-from .models import Collection, point_id
+from .models import Collection, UnknownCollection, point_id
 from .run import Run
 from .sources import Rendered, Source, source_of
 from .vectors import vector_index
@@ -110,7 +111,8 @@ async def remove(run: Run, live: Sequence[Collection]) -> None:
             return
         if ids := [entry.id for entry in gone if entry.id is not None]:
             for generation in live:
-                await index.delete(generation.physical, run.caller.tenant_id, ids)
+                with suppress(UnknownCollection):  # its points went with it
+                    await index.delete(generation.physical, run.caller.tenant_id, ids)
         async with run.transaction() as tx:
             await tx.run(queries.drop_entries, nos=[entry.no for entry in gone])
         run.report.removed += len(gone)

@@ -57,6 +57,12 @@ class _Question:
     vector: Vector | None
     kinds: list[str] | None
     embedder: str | None
+    generation: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the vectors are looked for: whatever answers by the collection's name, or one *generation* of it."""
+        return self.generation or self.collection
 
     @property
     def index(self) -> VectorIndex:
@@ -73,26 +79,27 @@ async def search(
     kinds: Sequence[str] | None = None,
     *,
     embedder: str | None = None,
+    generation: str | None = None,
 ) -> Searched:
     """The *k* best entries of the caller's tenant in *collection*, best first.
 
     ``query_vector`` comes from the embedder named *embedder*; without one, or when the vector half fails or belongs to
     another embedder, BM25 alone answers and ``degraded`` says why: ``no-vector``, ``not-indexed``,
     ``dimension-mismatch``, ``embedder-changed``, ``vectors-unavailable``. A hit of another tenant is dropped and
-    logged as an alarm.
+    logged as an alarm. *generation* searches the vectors of that physical collection instead, to compare two.
     """
     wanted = list(kinds) if kinds is not None else None
-    asked = _Question(app, caller, collection, query_text, query_vector, wanted, embedder)
-    hits, degraded, gone = await _attempt(asked, k, max(CANDIDATES, k))
-    if gone and len(hits) < k:  # many entries were deleted just now and their vectors not yet
-        hits, degraded, _ = await _attempt(asked, k, max(WIDE, 4 * k), alarmed=True)
-    return Searched(hits, degraded)
+    asked = _Question(app, caller, collection, query_text, query_vector, wanted, embedder, generation)
+    found, gone = await _attempt(asked, k, max(CANDIDATES, k))
+    if gone and len(found.hits) < k:  # many entries were deleted just now and their vectors not yet
+        found, _ = await _attempt(asked, k, max(WIDE, 4 * k), alarmed=True)
+    return found
 
 
-async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False) -> tuple[list[Hit], str | None, int]:
-    """Hits, why the vector half is missing, and how many vector hits have no live entry."""
-    (lexical, fits), (near, degraded) = await asyncio.gather(_lexical(asked, most), _nearest(asked, most))
-    if not fits:
+async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False) -> tuple[Searched, int]:
+    """What was found, and how many vector hits have no live entry."""
+    (lexical, other), (near, degraded) = await asyncio.gather(_lexical(asked, most), _nearest(asked, most))
+    if other is not None:
         near, degraded = [], degraded or "embedder-changed"
     entries = {entry.id: entry for entry in lexical}
     nearest = {hit.id: hit.score for hit in near}
@@ -132,19 +139,19 @@ async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False
         for found in ranking
         for entry in (entries[found.key],)
     ]
-    return hits, degraded, len(gone)
+    return Searched(hits, degraded, other), len(gone)
 
 
-async def _lexical(asked: _Question, most: int) -> tuple[list[_Entry], bool]:
-    """The lexical half, and whether the question's embedder is the collection's."""
+async def _lexical(asked: _Question, most: int) -> tuple[list[_Entry], str | None]:
+    """The lexical half, and the collection's embedder where it is not the question's."""
     async with asked.app.db.transaction(asked.caller, read_only=True) as tx:
         found = await tx.all(
             _Entry, queries.lexical, collection=asked.collection, question=asked.text, kinds=asked.kinds, most=most
         )
         if asked.vector is None or asked.embedder is None:
-            return found, True
+            return found, None
         built = await tx.value(queries.active_embedder, name=asked.collection, backend=backend_name(asked.app))
-    return found, built in (None, asked.embedder)
+    return found, None if built == asked.embedder else built
 
 
 async def _nearest(asked: _Question, most: int) -> tuple[list[Near], str | None]:
@@ -153,7 +160,7 @@ async def _nearest(asked: _Question, most: int) -> tuple[list[Near], str | None]
         return [], "no-vector"
     try:
         tenant = asked.caller.tenant_id
-        return await asked.index.search(asked.collection, asked.vector, most, tenant, asked.kinds), None
+        return await asked.index.search(asked.place, asked.vector, most, tenant, asked.kinds), None
     except UnknownCollection:
         return [], "not-indexed"
     except DimensionMismatch as error:
@@ -183,7 +190,7 @@ async def _cosines_of(asked: _Question, ids: list[UUID], works: bool) -> dict[UU
     if asked.vector is None or not ids or not works:
         return {}
     try:
-        return await asked.index.scores(asked.collection, asked.vector, asked.caller.tenant_id, ids)
+        return await asked.index.scores(asked.place, asked.vector, asked.caller.tenant_id, ids)
     except VectorsUnavailable as error:
         log.warning("index.vectors_unavailable", reason=error.detail)
         return {}

@@ -11,28 +11,36 @@ from uuid import UUID
 
 from ..kernel import sql
 from ..kernel.app import App
+from ..kernel.audit import audit
 from ..kernel.database import Tx
 from ..kernel.jobs import JobId, enqueue
 from .jobs import REINDEX, RUN
-from .models import CollectionStats
+from .models import CollectionStats, FailedEntry, UnknownCollection, Work
+from .recall import Probe, probe_with
 from .search import search
 from .sources import Source, register, resolve_with, source_of
 from .vectors import backend_name
 
 __all__ = [
+    "Probe",
     "Source",
+    "failures",
     "forget",
     "forget_collection",
     "forget_points",
+    "known",
     "mark",
     "mark_all",
+    "probe_with",
     "register",
     "reindex",
     "resolve_with",
+    "retry",
     "run_soon",
     "search",
     "stats",
     "touch",
+    "work",
 ]
 
 queries = sql.load(__package__ or "")
@@ -95,9 +103,37 @@ async def run_soon(tx: Tx, collection: str) -> JobId:
     return await enqueue(tx, RUN, key=collection, collection=collection)
 
 
-async def reindex(tx: Tx, collection: str) -> JobId:
-    """A new generation of *collection* is built beside the present one, which answers until then."""
-    return await enqueue(tx, REINDEX, key=collection, collection=collection)
+async def reindex(tx: Tx, collection: str, *, force: bool = False) -> JobId:
+    """A new generation of *collection* is built beside the present one, which answers until then.
+
+    It does not answer when validated questions find less in it, unless *force* says so.
+    """
+    await audit(tx, "reindex", "index", None, new={"collection": collection, "force": force})
+    return await enqueue(tx, REINDEX, key=collection, collection=collection, force=force)
+
+
+async def known(tx: Tx, app: App, collection: str) -> None:
+    """Raises ``UnknownCollection`` when nothing of the tenant is there by this name."""
+    if collection not in {one.collection for one in await stats(tx, app)}:
+        raise UnknownCollection(f"There is no collection “{collection}”.")
+
+
+async def failures(tx: Tx, collection: str | None = None, most: int = 100) -> list[FailedEntry]:
+    """Entries that could not be read or indexed, with the reason; those that gave up first."""
+    return await tx.all(FailedEntry, queries.failed_entries, collection=collection, most=most)
+
+
+async def retry(tx: Tx, collection: str) -> int:
+    """Tries at once what failed in *collection*; returns how many entries that are. The indexer looks in any case."""
+    again = await tx.run(queries.retry_entries, collection=collection)
+    await audit(tx, "retry", "index", None, new={"collection": collection, "entries": again})
+    await run_soon(tx, collection)
+    return again
+
+
+async def work(tx: Tx) -> dict[str, Work]:
+    """What the tenant's indexing jobs do, or did last, by collection."""
+    return {work.collection: work for work in await tx.all(Work, queries.index_work)}
 
 
 async def stats(tx: Tx, app: App) -> list[CollectionStats]:

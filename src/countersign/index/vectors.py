@@ -110,9 +110,9 @@ def backend_name(app: App) -> str:
 
 def _make(app: App) -> VectorIndex:
     if app.settings.qdrant_url:
-        from .qdrant import QdrantIndex, connect
+        from . import qdrant
 
-        return QdrantIndex(connect(app.settings))
+        return qdrant.of(app)
     from .pgvector import PgVectorIndex
 
     return PgVectorIndex(app.db)

@@ -48,6 +48,17 @@ class Settings(BaseSettings):
         default=None, description="Qdrant server for the vectors; absent: pgvector in PostgreSQL."
     )
     qdrant_api_key: SecretStr | None = Field(default=None, description="API key of the Qdrant server.")
+    qdrant_grpc: bool = Field(default=False, description="Talk gRPC with Qdrant instead of REST.")
+    qdrant_grpc_port: int = Field(default=6334, ge=1, le=65535, description="Port on which Qdrant talks gRPC.")
+    qdrant_ca: Path | None = Field(
+        default=None, description="File of the authorities (PEM) that signed the Qdrant server's certificate."
+    )
+    qdrant_verify: bool = Field(
+        default=True, description="Check the Qdrant server's certificate; false only for tests, and not with gRPC."
+    )
+    qdrant_quantization: Literal["none", "scalar", "binary"] = Field(
+        default="none", description="How new collections of Qdrant shrink their vectors in memory."
+    )
 
     # -- models
     model: str | None = Field(

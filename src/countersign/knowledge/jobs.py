@@ -2,9 +2,18 @@
 
 from .agents import jobs as agents_jobs
 from .chat import jobs as chat_jobs
+from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
 from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
-__all__ = ["agents_jobs", "chat_jobs", "documents_indexing", "documents_jobs", "ouvrages_indexing", "tables_indexing"]
+__all__ = [
+    "agents_jobs",
+    "chat_jobs",
+    "chat_probes",
+    "documents_indexing",
+    "documents_jobs",
+    "ouvrages_indexing",
+    "tables_indexing",
+]

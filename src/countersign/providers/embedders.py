@@ -113,23 +113,31 @@ class Embedders:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._made: ServedEmbedder | None = None
-        self._wire: Wire | None = None
+        self._made: dict[str | None, ServedEmbedder] = {}
+        self._wires: dict[str | None, Wire] = {}
 
     async def current(self) -> Embedder:
         """The configured embedder. One whose size is not known is asked once."""
-        if self._made is None:
-            where = embedder_endpoint(self._app.settings)
-            self._wire = self._wire or Wire(where)
+        return await self._of(None)
+
+    async def named(self, name: str) -> Embedder:
+        """The embedder whose id is *name*, where the configured server or this instance may still have it."""
+        now = await self.current()
+        return now if now.id == name else await self._of(name)
+
+    async def _of(self, name: str | None) -> Embedder:
+        if name not in self._made:
+            where = embedder_endpoint(self._app.settings, name)
+            wire = self._wires.setdefault(name, Wire(where))
             profile = LOCAL_E5 if where.name.provider is Provider.LOCAL else profile_of(where.name.model)
-            size = profile.dimensions or int((await self._wire.embed(["dimensions"], "query")).vectors.shape[1])
-            self._made = ServedEmbedder(self._app, self._wire, profile, size)
-        return self._made
+            size = profile.dimensions or int((await wire.embed(["dimensions"], "query")).vectors.shape[1])
+            self._made[name] = ServedEmbedder(self._app, wire, profile, size)
+        return self._made[name]
 
     async def aclose(self) -> None:
-        """Closes the connection."""
-        if self._wire:
-            await self._wire.aclose()
+        """Closes the connections."""
+        for wire in self._wires.values():
+            await wire.aclose()
 
 
 async def embedder(app: App) -> Embedder:
@@ -137,9 +145,22 @@ async def embedder(app: App) -> Embedder:
     return await app.once(Embedders).current()
 
 
-def embedder_endpoint(settings: Settings) -> Endpoint:
-    """Where the configured embedder is. Raises ``EmbedderUnreachable`` when nothing serves, ``EmbedderRefused``."""
-    name = ModelName.parse(settings.embedder) if settings.embedder else LOCAL
+async def named(app: App, name: str) -> Embedder:
+    """The embedder that wrote vectors as *name*, the present one or a former one. Raises as ``embedder`` does."""
+    return await app.once(Embedders).named(name)
+
+
+def embedder_endpoint(settings: Settings, former: str | None = None) -> Endpoint:
+    """Where the configured embedder is, or a *former* one on the same server or in this instance.
+
+    Raises ``EmbedderUnreachable`` when nothing serves, ``EmbedderRefused``.
+    """
+    configured = ModelName.parse(settings.embedder) if settings.embedder else LOCAL
+    name = ModelName.parse(former) if former else configured
+    if name.provider is not configured.provider or (name.provider is Provider.LOCAL and name != LOCAL):
+        if name == LOCAL and settings.local_embedder_url:
+            return Endpoint(LOCAL, tidy(Provider.OPENAI, settings.local_embedder_url), None)
+        raise EmbedderUnreachable(f"{name} is no longer configured; the embedder is now {configured}.")
     if name.provider is Provider.LOCAL:
         url = settings.embedder_url or settings.local_embedder_url
         if not url:

@@ -89,7 +89,7 @@ async def test_an_attack_is_refused_with_what_may_be_named(visit: Visit, tenants
     good = PRICES["hydration_config"]
     async with visit(tenants.a.caller) as client:
         for part in ({"table": attack}, {"key": attack}, {"fields": [attack]}, {"relations": [attack]}, {attack: 1}):
-            if part == {"fields": ["*"]}:
+            if part in ({"fields": ["*"]}, {"key": "users"}):  # every field; a word that may name a key
                 continue
             refused = await client.post("/api/v1/agents", json={**PRICES, "hydration_config": {**good, **part}})
             assert refused.status_code == 422, (part, refused.text)

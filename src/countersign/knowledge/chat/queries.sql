@@ -8,7 +8,8 @@ RETURNING uuid;
 -- sessions
 -- Conversations, newest first: those of one user, or of all; of one agent; with a word in their title or questions.
 SELECT s.uuid, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, s.title,
-       s.message_count, s.status, s.external_session_id, s.external_context, s.created_at, s.updated_at
+       s.message_count, s.status, s.external_session_id, s.external_context,
+       s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.created_at, s.updated_at
 FROM ai_sessions s
 JOIN agents a ON a.id = s.agent_id
 WHERE s.status <> 'deleted'
@@ -48,15 +49,17 @@ SELECT EXISTS (
     SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
     AND created_at > now() - make_interval(secs => %(seconds)s::double precision));
 
--- add_question
--- Store the question.
-INSERT INTO ai_messages (session_id, role, content, status)
-VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid;
-
--- add_answer
--- An empty answer with an address, to be filled.
-INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
-VALUES (%(session)s::bigint, 'assistant', '', 'streaming', %(question)s::bigint, %(prompt_version)s::integer) RETURNING id, uuid;
+-- add_exchange
+-- Store the question, and an empty answer with an address, to be filled.
+WITH question AS (
+    INSERT INTO ai_messages (session_id, role, content, status)
+    VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid
+), answer AS (
+    INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
+    SELECT %(session)s::bigint, 'assistant', '', 'streaming', question.id, %(prompt_version)s::integer FROM question
+    RETURNING id, uuid
+)
+SELECT question.id AS question_id, question.uuid AS question, answer.id AS answer_id, answer.uuid AS answer FROM question, answer;
 
 -- title_session
 -- Name a conversation; without force only where it has no name yet.
@@ -94,3 +97,18 @@ UPDATE ai_sessions SET updated_at = now() WHERE id = %(session)s::bigint;
 -- Answers whose process died are said to be interrupted.
 UPDATE ai_messages SET status = 'interrupted'
 WHERE status = 'streaming' AND created_at < now() - make_interval(secs => %(seconds)s::double precision) RETURNING id;
+
+-- validated_questions
+-- The newest questions whose answers were validated, with those of their cited entries that can still be found.
+SELECT m.rag_context ->> 'query' AS question, array_agg(DISTINCT e.id) AS relevant
+FROM ai_messages m
+JOIN ai_sessions s ON s.id = m.session_id
+JOIN agents a ON a.id = s.agent_id AND a.qdrant_collection = %(collection)s::text
+CROSS JOIN LATERAL jsonb_array_elements(m.rag_context -> 'sources') AS source(value)
+JOIN index_entries e ON e.collection = %(collection)s::text AND e.deleted_at IS NULL
+    AND e.id = CASE WHEN source.value ->> 'kind' <> 'quote' THEN (source.value ->> 'id')::uuid END
+WHERE m.validation_status IN ('validated', 'learned') AND m.role = 'assistant'
+  AND position('[' || (source.value ->> 'n') || ']' IN coalesce(m.corrected_content, m.content)) > 0
+GROUP BY m.id
+ORDER BY max(m.validated_at) DESC
+LIMIT 200;
