@@ -122,16 +122,15 @@ async def test_tables_of_users_can_be_chosen_and_those_of_others_cannot(
         await work_off(house)
         found = (await client.get("/api/v1/agents/produits/search?q=perceuse")).json()["items"]
         assert found[0]["payload"]["prix"] == "129.90" and "129,90" in found[0]["content"]
-        # A row that comes later is found by this agent too.
+        # A row that comes later is marked for this agent too, and for the table itself.
         async with house.db.transaction(tenants.a.caller) as tx:
-            await rows.add(tx, await tables.table(tx, "produits"), {"nom": "Ponceuse", "prix": "88"})
-        await work_off(house)
-        found = (await client.get("/api/v1/agents/produits/search?q=ponceuse")).json()["items"]
-        assert found[0]["payload"]["nom"] == "Ponceuse"
+            late = await rows.add(tx, await tables.table(tx, "produits"), {"nom": "Ponceuse", "prix": "88"})
+            marked = "SELECT array_agg(collection::text ORDER BY collection) FROM index_entries WHERE kind = 'produits' AND source_id = %(id)s"
+            assert await tx.value(marked, id=late["id"]) == ["agent_produits", "produits"]
         template = {"source_template": "{{nom}} coûte {{ prix }} €."}
         assert (await client.patch("/api/v1/agents/produits", json=template)).status_code == 200
-        found = (await client.get("/api/v1/agents/produits/search?q=ponceuse")).json()["items"]
-        assert found[0]["content"] == "Ponceuse coûte 88,00 €."
+        found = (await client.get("/api/v1/agents/produits/search?q=perceuse")).json()["items"]
+        assert found[0]["content"] == "Perceuse coûte 129,90 €."
     async with visit(tenants.b.caller) as stranger:
         refused = await stranger.post("/api/v1/agents", json=body)
         assert refused.status_code == 422 and "Known: ouvrages." in refused.json()["detail"]
