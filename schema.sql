@@ -935,7 +935,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT r.id, %s, %s, %L || r.id, %s, (SELECT to_jsonb(x) FROM (SELECT r.id AS db_id, r.tenant_id, %s) x)'
         ' FROM %s r WHERE r.deleted_at IS NULL AND ($1 IS NULL OR r.id = ANY ($1)) ORDER BY r.id',
-        coalesce(format('left(r.%I::text, 500)', heading), '''#'' || r.id'), coalesce(format('r.%I::text', coded), 'NULL::text'),
+        coalesce('left(r.' || quote_ident(heading) || '::text, 500)', '''#'' || r.id'), coalesce('r.' || quote_ident(coded) || '::text', 'NULL::text'),
         (SELECT '/records/tables/' || t.name || '/rows/' FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()),
         expression, dynamic_list(p_table), dynamic_relation(p_table)) USING p_rows;
 END $_$;
@@ -3175,12 +3175,16 @@ CREATE TABLE public.ai_sessions (
     closed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    dispatch jsonb,
+    CONSTRAINT ai_sessions_dispatch_check CHECK ((jsonb_typeof(dispatch) = 'object'::text)),
     CONSTRAINT ai_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'archived'::character varying, 'deleted'::character varying])::text[])))
 );
 
 ALTER TABLE ONLY public.ai_sessions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.ai_sessions IS 'Conversations with one agent.';
+
+COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, question}]}.';
 
 ALTER TABLE public.ai_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.ai_sessions_id_seq
