@@ -112,7 +112,7 @@ ADDED: dict[int, str] = {
     10: """
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
-    13: """
+    11: """
         UPDATE ai_sessions SET dispatch = '{"agent": "a", "reason": "only", "candidates": []}';
     """,
 }
