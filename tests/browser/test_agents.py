@@ -19,6 +19,7 @@ async def test_an_agent_is_made_tried_changed_and_restored(open_page: Open, tmp_
     async with open_page() as page:
         await page.goto("/agents")
         await page.click("a[href='/agents/new']")
+        await page.wait_for_load_state()
         await page.fill("#name", "Métreur")
         await page.fill("#slug", "metreur")
         await page.fill("#system_prompt", "Tu es métreur.\nTu réponds en une phrase.")
@@ -37,6 +38,7 @@ async def test_an_agent_is_made_tried_changed_and_restored(open_page: Open, tmp_
         wrong += await examine(page, "one", tmp_path)
 
         await page.click(".tabs a[href$='/edit']")
+        await page.wait_for_load_state()
         await page.fill("#system_prompt", "Tu es métreur.\nTu réponds en deux phrases.")
         await page.fill("#change_note", "plus complet")
         await page.fill("#content", "Quel est le prix de CLO-PLA-001 ?")
@@ -52,6 +54,7 @@ async def test_an_agent_is_made_tried_changed_and_restored(open_page: Open, tmp_
         await expect(page).to_have_url(re.compile("/agents/metreur$"))
 
         await page.click(".tabs a[href$='/test']")
+        await page.wait_for_load_state()
         await page.fill("[name=content]", "Quel est le prix de CLO-PLA-001 ?")
         await page.keyboard.press("Enter")
         await expect(trial.locator(".prose")).to_contain_text("CLO-PLA-001", timeout=90_000)
