@@ -37,7 +37,8 @@ async def test_the_caller_is_set_inside_the_transaction_only(db: Database, tenan
 
 
 @pytest.mark.parametrize(
-    ("value", "code"), [("a\0b", "unreadable-text"), (datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=14))), "out-of-range")]
+    ("value", "code"),
+    [("a\0b", "unreadable-text"), (datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=14))), "out-of-range")],
 )
 async def test_what_the_driver_refuses_is_named(db: Database, value: Any, code: str) -> None:
     with pytest.raises(Invalid) as refused:

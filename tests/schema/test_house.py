@@ -178,6 +178,7 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
         "ensure_partitions",
         "detach_partitions",
         "drop_archived_partitions",
+        "purge_months",
         "refresh_statistics",
         "build_dynamic_table",
         "alter_dynamic_table",

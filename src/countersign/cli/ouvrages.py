@@ -69,8 +69,9 @@ def index(
         emit(shown)
     else:
         for name, report in done.items():
-            say(f"{name}: {report.read} read, {report.indexed} indexed ({report.embedded} embedded), {report.failed} failed")
+            told = f"{report.read} read, {report.indexed} indexed ({report.embedded} embedded), {report.failed} failed"
+            say(f"{name}: {told}")
         if not done:
-            say("No agent answers from the ouvrages yet. Create one, or load the demonstration with `countersign up --demo`.")
+            say("No agent answers from the ouvrages yet. Create one, or start with `countersign up --demo`.")
     if any(report.failed for report in done.values()):
         raise typer.Exit(1)

@@ -53,9 +53,7 @@ async def mark(tx: Tx, collection: str, kind: str, ids: Iterable[int], *, force:
     """
     source = await source_of(tx, kind)
     ids = list(ids)
-    marked = int(
-        await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=ids)
-    )
+    marked = int(await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=ids))
     if force:
         await tx.run(queries.force_rows, collection=collection, kind=kind, ids=ids)
     if marked or force:
