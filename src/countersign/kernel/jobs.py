@@ -81,6 +81,10 @@ class JobContext:
             )
             await events.whisper(tx, "job.progress", id=self.job.id, done=done, total=total, note=note)
 
+    async def hold(self, tx: Tx) -> None:
+        """Lets *tx* commit only in the hands of this worker: until then nobody cancels or takes over. Raises ``LeaseLost``."""
+        await _guarded(tx, queries.hold_job, id=self.job.id, token=self.job.lease_token)
+
 
 Work = Callable[..., Awaitable[Any]]
 

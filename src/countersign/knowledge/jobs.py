@@ -4,7 +4,16 @@ from .chat import jobs as chat_jobs
 from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
+from .imports import jobs as imports_jobs
 from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
-__all__ = ["chat_jobs", "chat_probes", "documents_indexing", "documents_jobs", "ouvrages_indexing", "tables_indexing"]
+__all__ = [
+    "chat_jobs",
+    "chat_probes",
+    "documents_indexing",
+    "documents_jobs",
+    "imports_jobs",
+    "ouvrages_indexing",
+    "tables_indexing",
+]
