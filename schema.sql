@@ -357,6 +357,7 @@ CREATE TABLE public.jobs (
     rung_at timestamp with time zone,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    lane character varying(200),
     CONSTRAINT jobs_args_check CHECK ((jsonb_typeof(args) = 'object'::text)),
     CONSTRAINT jobs_max_attempts_check CHECK ((max_attempts > 0)),
     CONSTRAINT jobs_status_check CHECK (((status)::text = ANY ((ARRAY['queued'::character varying, 'running'::character varying, 'done'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])))
@@ -366,20 +367,28 @@ ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.jobs IS 'Work to be done in the background; the message in the broker is only a doorbell.';
 
+COMMENT ON COLUMN public.jobs.lane IS 'Jobs of one lane are done one after the other, by whichever worker; NULL: none waits for another.';
+
 CREATE FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) RETURNS SETOF public.jobs
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    UPDATE jobs
-    SET status = 'running', attempts = attempts + 1, lease_owner = p_owner, lease_token = lease_token + 1,
-        lease_until = now() + p_lease, started_at = now(), error = NULL
-    WHERE id = p_id AND attempts < max_attempts
-      AND ((status = 'queued' AND run_at <= now()) OR (status = 'running' AND lease_until < now()))
-      AND (current_tenant() IS NULL OR tenant_id = current_tenant())
-    RETURNING *
-$$;
+BEGIN
+    RETURN QUERY
+        UPDATE jobs j
+        SET status = 'running', attempts = j.attempts + 1, lease_owner = p_owner, lease_token = j.lease_token + 1,
+            lease_until = now() + p_lease, started_at = now(), error = NULL
+        WHERE j.id = p_id AND j.attempts < j.max_attempts
+          AND ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
+          AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+          AND (j.lane IS NULL OR NOT EXISTS (
+              SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running' AND o.id <> j.id))
+        RETURNING j.*;
+EXCEPTION WHEN unique_violation THEN
+    RETURN;  -- another job of its lane was taken in the same moment
+END $$;
 
-COMMENT ON FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) IS 'Takes a due job, or one whose lease has run out; nothing when neither.';
+COMMENT ON FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) IS 'Takes a due job whose lane is free, or one whose lease has run out; nothing when neither.';
 
 CREATE FUNCTION public.cleanup_old_data() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -794,6 +803,12 @@ BEGIN
             WHERE ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
               AND (j.rung_at IS NULL OR j.rung_at < now() - interval '30 seconds')
               AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+              -- Who waits in a lane is rung when its turn has come.
+              AND (j.lane IS NULL OR j.status = 'running' OR NOT EXISTS (
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running'
+                  UNION ALL
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'queued'
+                  AND (o.run_at, o.id) < (j.run_at, j.id)))
             ORDER BY j.priority DESC, j.run_at
             LIMIT p_most
             FOR UPDATE SKIP LOCKED
@@ -5377,6 +5392,10 @@ CREATE UNIQUE INDEX idx_jobs_dedup ON public.jobs USING btree (tenant_id, name, 
 CREATE INDEX idx_jobs_due ON public.jobs USING btree (priority DESC, run_at) WHERE ((status)::text = 'queued'::text);
 
 CREATE INDEX idx_jobs_finished ON public.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE UNIQUE INDEX idx_jobs_lane ON public.jobs USING btree (tenant_id, lane) WHERE ((lane IS NOT NULL) AND ((status)::text = 'running'::text));
+
+CREATE INDEX idx_jobs_lane_waiting ON public.jobs USING btree (tenant_id, lane, run_at, id) WHERE ((lane IS NOT NULL) AND ((status)::text = 'queued'::text));
 
 CREATE INDEX idx_jobs_lease ON public.jobs USING btree (lease_until) WHERE ((status)::text = 'running'::text);
 

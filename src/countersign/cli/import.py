@@ -12,9 +12,6 @@ import typer
 from .tools import Home, Json, emit, run, say
 
 if TYPE_CHECKING:
-    from ..index.run import Progress
-    from ..kernel.access import Caller
-    from ..kernel.app import App
     from ..knowledge.imports.models import Import
 
 app = typer.Typer(help="Bring prices from a file into the library of ouvrages.", no_args_is_help=True)
@@ -61,37 +58,22 @@ def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, h
 
     from ..kernel.access import system
     from ..kernel.app import App
-    from ..kernel.errors import CountersignError
     from ..kernel.settings import Settings
     from ..knowledge import jobs as _  # noqa: F401  (the job registers itself)
-    from ..knowledge.imports import files, service
+    from ..knowledge.imports.bring import bring
     from ..knowledge.imports.mapping import parse
-    from ..knowledge.imports.models import BadMapping, Import, UnreadableFile
+    from ..knowledge.imports.models import BadMapping
     from .index import bar
 
     async def work() -> Import:
-        service.target(table)
         try:
             plan = parse(wire.loads(mapping.read_text())) if mapping else None
         except (OSError, ValueError) as error:
             raise BadMapping(f"The mapping cannot be read: {error}") from error
         operator = replace(system(), user_agent="countersign import")
         async with App(Settings.load(home)) as instance:
-            try:
-                with file.open("rb") as content:
-                    kept = await files.keep(instance, operator, file.name, content, kind)
-            except OSError as error:
-                raise UnreadableFile(f"{file}: {error.strerror}.") from error
-            found = await service.looked_at(instance, operator, kept)
-            async with instance.db.transaction(operator) as tx:
-                tx.bell = None  # done here; a worker takes it over if this process is killed
-                plan = plan or await service.proposed(tx, found, kept.names, table)
-                import_id = await service.begin(tx, kept, plan, table=table, dry_run=dry)
             with bar("rows") as tell:
-                done = await _follow(instance, operator, import_id, tell)
-        if done.status != "completed":
-            raise CountersignError(done.first_error or f"Import {done.id} was {done.status}.")
-        return done
+                return await bring(instance, operator, file, kind, plan, table=table, dry_run=dry, tell=tell)
 
     # Standard output is the result, and what a job would log of a bad file is said below in one line.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -102,29 +84,8 @@ def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, h
         return
     prices = f"; prices: {report['prices_up']} up, {report['prices_down']} down"
     say(
-        f"{done.total_rows} rows: {done.inserted_rows} new, {done.updated_rows} changed, {done.unchanged_rows} unchanged,"
-        f" {done.skipped_rows} skipped, {done.failed_rows} refused"
+        f"{done.total_rows} rows: {done.inserted_rows} new, {done.updated_rows} changed,"
+        f" {done.unchanged_rows} unchanged, {done.skipped_rows} skipped, {done.failed_rows} refused"
         + (prices if report["prices_up"] + report["prices_down"] else "")
         + (". Nothing was written." if dry else f". Import {done.id}.")
     )
-
-
-async def _follow(app: App, caller: Caller, import_id: int, tell: Progress) -> Import:
-    """Does the import here, unless a worker was faster; tells how far it is until it has ended."""
-    import asyncio
-
-    from ..kernel import jobs
-    from ..knowledge.imports import service
-
-    async def look() -> Import:
-        async with app.db.transaction(caller, read_only=True) as tx:
-            return await service.one(tx, import_id)
-
-    doing = asyncio.create_task(jobs.work(app, (await look()).job_id or 0))
-    while (found := await look()).going:
-        await tell(found.rows_done, found.rows_expected or 0, found.phase or "waiting")
-        await asyncio.wait({doing}, timeout=0.5)
-        if doing.done():
-            await asyncio.sleep(0.2)
-    await doing
-    return found

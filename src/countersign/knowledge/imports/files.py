@@ -36,7 +36,7 @@ async def keep(app: App, caller: Caller, name: str, content: BinaryIO, kind: str
         found = await asyncio.to_thread(inspect, path, kind)
         async with app.db.transaction(caller) as tx:
             file_id = await tx.value(queries.add_file, name=name, kind=kind)
-            with path.open("rb") as file:
+            with await asyncio.to_thread(path.open, "rb") as file:
                 position = 0
                 while piece := await asyncio.to_thread(file.read, PIECE):
                     await tx.run(queries.add_part, id=file_id, position=position, content=piece)
@@ -84,7 +84,7 @@ async def opened(app: App, caller: Caller, file: File) -> AsyncIterator[Path]:
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         path = Path(folder, plain(file.name))
         position = 0
-        with path.open("wb") as out:
+        with await asyncio.to_thread(path.open, "wb") as out:
             while True:
                 async with app.db.transaction(caller, read_only=True) as tx:
                     piece = await tx.value(queries.part, id=file.id, position=position)
@@ -102,7 +102,8 @@ def rows_expected(path: Path, kind: str) -> int | None:
     if kind not in ("csv", "jsonl"):
         return None
     with path.open("rb") as file:
-        lines = 0
+        lines, last = 0, b"\n"
         while piece := file.read(1 << 20):
-            lines += piece.count(b"\n")
+            lines, last = lines + piece.count(b"\n"), piece[-1:]
+    lines += last != b"\n"
     return max(lines - (kind == "csv"), 1)

@@ -141,7 +141,7 @@ async def looked_at(app: App, caller: Caller, file: File) -> Found:
 
 
 async def proposed(tx: Tx, found: Found, names: Sequence[str], table: str = OUVRAGES) -> Mapping:
-    """What the last file with these columns was read by: a saved mapping, an import; else a guess. Raises ``BadMapping``."""
+    """A saved mapping for these columns, that of their last import, or a guess. Raises ``BadMapping``."""
     for each in await mappings(tx, table=table, names=names):
         return parse(each.mapping)
     last = await tx.value(queries.last_mapping, target=table, names=list(names))

@@ -21,6 +21,7 @@ from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
 from . import check, hydrate, quantities
 from .models import Found, Record, Source
+from .numbers import read_numbers
 from .present import labels, quote_text
 
 log = structlog.get_logger("knowledge.retrieval")
@@ -39,6 +40,12 @@ def tidy(question: str) -> str:
 def verify(answer: str, sources: Sequence[str], question: str) -> dict[str, Any]:
     """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON."""
     return check.as_json(check.check_numbers(answer, sources, question))
+
+
+def says(answer: str, calculation: str) -> bool:
+    """Whether *answer* says the result of *calculation*, which follows the last equals sign of its first line."""
+    result = read_numbers(calculation.partition("\n")[0].rpartition(" = ")[2])
+    return not result or any(result[-1].value in (n.value, *n.alternatives) for n in read_numbers(answer))
 
 
 async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | None = None) -> Found:
@@ -94,20 +101,27 @@ async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]
     return [replace(source, n=n) for n, source in enumerate([s for s in live if s is not None], 1)]
 
 
-async def quotes(tx: Tx, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
+async def quotes(app: App, caller: Caller, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
     """Exact prices of the quantities that *question* asks for, as further sources after *sources*."""
     config = agent.hydration_config or {}
-    if config.get("table") != "ouvrages":
+    asked = quantities.read_request(question)[:MOST_QUOTES]
+    if config.get("table") != "ouvrages" or not asked:
         return []
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return await _computed(tx, agent, asked, len(sources))
+
+
+async def _computed(tx: Tx, agent: Agent, wanted: Sequence[quantities.Asked], before: int) -> list[Source]:
+    """The quotes of *wanted*, numbered after the *before* sources that there are."""
     computed: list[Source] = []
-    for asked in quantities.read_request(question)[:MOST_QUOTES]:
+    for asked in wanted:
         quote = await ouvrages.quote(tx, asked.code, asked.quantity, asked.unit)
         if quote is None:
             continue
         text = quote_text(quote, agent.language)
         computed.append(
             Source(
-                n=len(sources) + len(computed) + 1,
+                n=before + len(computed) + 1,
                 id=f"quote:{quote.id}:{asked.quantity}",
                 kind="quote",
                 title=text.split(labels(agent.language)["colon"])[0],
