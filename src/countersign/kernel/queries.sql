@@ -17,6 +17,10 @@ FROM claim_job(%(id)s::bigint, %(owner)s::text, make_interval(secs => %(lease)s:
 -- Holds the job a little longer; refused when somebody else holds it or it was cancelled.
 SELECT renew_job(%(id)s::bigint, %(token)s::bigint, make_interval(secs => %(lease)s::double precision));
 
+-- hold_job
+-- Locks the job until the end of the transaction; refused for a stale token.
+SELECT hold_job(%(id)s::bigint, %(token)s::bigint);
+
 -- job_progress
 -- How far the work is, seen by the page at once.
 SELECT job_progress(%(id)s::bigint, %(token)s::bigint, %(done)s::bigint, %(total)s::bigint, %(note)s::text);
