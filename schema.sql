@@ -233,6 +233,7 @@ CREATE FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) RETURNS TA
     AS $$
 DECLARE
     hit record;
+    held text[];
     fresh boolean := false;
     everything boolean;
 BEGIN
@@ -253,12 +254,14 @@ BEGIN
         END IF;
     END IF;
     everything := hit.abilities ? '*';
+    held := held_permissions(hit.owner);
     RETURN QUERY SELECT hit.owner, hit.home, hit.email::text, hit.name::text, hit.locale::text,
-        ARRAY(SELECT slug FROM unnest(held_permissions(hit.owner)) AS slug WHERE everything OR hit.abilities ? slug),
+        CASE WHEN 'api.access' = ANY (held) THEN
+            ARRAY(SELECT slug FROM unnest(held) AS slug WHERE everything OR hit.abilities ? slug) END,
         everything AND is_super_admin(hit.owner), hit.id, fresh;
 END $$;
 
-COMMENT ON FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) IS 'Who bears this token (hexadecimal SHA-256) and what they may do with it; nothing when it is unknown or expired.';
+COMMENT ON FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) IS 'Who bears this token (hexadecimal SHA-256) and what they may do with it: NULL when they may not use the API at all. No row when it is unknown or expired.';
 
 CREATE FUNCTION public.check_system_config() RETURNS trigger
     LANGUAGE plpgsql
@@ -357,6 +360,7 @@ CREATE TABLE public.jobs (
     rung_at timestamp with time zone,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    lane character varying(200),
     CONSTRAINT jobs_args_check CHECK ((jsonb_typeof(args) = 'object'::text)),
     CONSTRAINT jobs_max_attempts_check CHECK ((max_attempts > 0)),
     CONSTRAINT jobs_status_check CHECK (((status)::text = ANY ((ARRAY['queued'::character varying, 'running'::character varying, 'done'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])))
@@ -366,20 +370,28 @@ ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.jobs IS 'Work to be done in the background; the message in the broker is only a doorbell.';
 
+COMMENT ON COLUMN public.jobs.lane IS 'Jobs of one lane are done one after the other, by whichever worker; NULL: none waits for another.';
+
 CREATE FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) RETURNS SETOF public.jobs
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
-    UPDATE jobs
-    SET status = 'running', attempts = attempts + 1, lease_owner = p_owner, lease_token = lease_token + 1,
-        lease_until = now() + p_lease, started_at = now(), error = NULL
-    WHERE id = p_id AND attempts < max_attempts
-      AND ((status = 'queued' AND run_at <= now()) OR (status = 'running' AND lease_until < now()))
-      AND (current_tenant() IS NULL OR tenant_id = current_tenant())
-    RETURNING *
-$$;
+BEGIN
+    RETURN QUERY
+        UPDATE jobs j
+        SET status = 'running', attempts = j.attempts + 1, lease_owner = p_owner, lease_token = j.lease_token + 1,
+            lease_until = now() + p_lease, started_at = now(), error = NULL
+        WHERE j.id = p_id AND j.attempts < j.max_attempts
+          AND ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
+          AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+          AND (j.lane IS NULL OR NOT EXISTS (
+              SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running' AND o.id <> j.id))
+        RETURNING j.*;
+EXCEPTION WHEN unique_violation THEN
+    RETURN;  -- another job of its lane was taken in the same moment
+END $$;
 
-COMMENT ON FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) IS 'Takes a due job, or one whose lease has run out; nothing when neither.';
+COMMENT ON FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) IS 'Takes a due job whose lane is free, or one whose lease has run out; nothing when neither.';
 
 CREATE FUNCTION public.cleanup_old_data() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -794,6 +806,12 @@ BEGIN
             WHERE ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
               AND (j.rung_at IS NULL OR j.rung_at < now() - interval '30 seconds')
               AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+              -- Who waits in a lane is rung when its turn has come.
+              AND (j.lane IS NULL OR j.status = 'running' OR NOT EXISTS (
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running'
+                  UNION ALL
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'queued'
+                  AND (o.run_at, o.id) < (j.run_at, j.id)))
             ORDER BY j.priority DESC, j.run_at
             LIMIT p_most
             FOR UPDATE SKIP LOCKED
@@ -917,7 +935,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT r.id, %s, %s, %L || r.id, %s, (SELECT to_jsonb(x) FROM (SELECT r.id AS db_id, r.tenant_id, %s) x)'
         ' FROM %s r WHERE r.deleted_at IS NULL AND ($1 IS NULL OR r.id = ANY ($1)) ORDER BY r.id',
-        coalesce(format('left(r.%I::text, 500)', heading), '''#'' || r.id'), coalesce(format('r.%I::text', coded), 'NULL::text'),
+        coalesce('left(r.' || quote_ident(heading) || '::text, 500)', '''#'' || r.id'), coalesce('r.' || quote_ident(coded) || '::text', 'NULL::text'),
         (SELECT '/records/tables/' || t.name || '/rows/' FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()),
         expression, dynamic_list(p_table), dynamic_relation(p_table)) USING p_rows;
 END $_$;
@@ -5377,6 +5395,10 @@ CREATE UNIQUE INDEX idx_jobs_dedup ON public.jobs USING btree (tenant_id, name, 
 CREATE INDEX idx_jobs_due ON public.jobs USING btree (priority DESC, run_at) WHERE ((status)::text = 'queued'::text);
 
 CREATE INDEX idx_jobs_finished ON public.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE UNIQUE INDEX idx_jobs_lane ON public.jobs USING btree (tenant_id, lane) WHERE ((lane IS NOT NULL) AND ((status)::text = 'running'::text));
+
+CREATE INDEX idx_jobs_lane_waiting ON public.jobs USING btree (tenant_id, lane, run_at, id) WHERE ((lane IS NOT NULL) AND ((status)::text = 'queued'::text));
 
 CREATE INDEX idx_jobs_lease ON public.jobs USING btree (lease_until) WHERE ((status)::text = 'running'::text);
 

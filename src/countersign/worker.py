@@ -1,5 +1,7 @@
 """The worker process: Celery hands over job numbers, one asyncio runner a process does the work.
 
+What waits for the servers of others is done in a second thread, so that the work goes on meanwhile.
+
 ``celery -A countersign.worker worker`` works, ``celery -A countersign.worker beat`` rings the schedule.
 """
 
@@ -13,6 +15,7 @@ from celery.signals import setup_logging, worker_process_shutdown, worker_shutdo
 
 from .kernel import bell, jobs, logs
 from .kernel.app import App
+from .kernel.aside import Aside
 from .kernel.settings import Settings
 from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  its jobs register themselves
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  likewise
@@ -48,7 +51,14 @@ def _house() -> App:
     return house
 
 
+@cache
+def _aside() -> Aside:
+    return Aside(settings)
+
+
 def _close(**_: Any) -> None:
+    if _aside.cache_info().currsize:
+        _aside().close()
     if _house.cache_info().currsize:
         _runner().run(_house().__aexit__())
     _runner().close()
@@ -62,7 +72,12 @@ for ending in (worker_process_shutdown, worker_shutdown):  # the second one wher
 @app.task(name=bell.TASK)
 def work(job_id: int) -> None:
     """Does job *job_id* if it is still there to be done."""
-    _runner().run(jobs.work(_house(), job_id))
+    claim = _runner().run(jobs.claim(_house(), job_id))
+    if claim is None:
+        return
+    kind = jobs.KINDS.get(claim.name)
+    if kind is None or not kind.aside or not _aside().take(claim):
+        _runner().run(jobs.perform(_house(), claim))
 
 
 @app.task(name=SWEEP)

@@ -109,6 +109,9 @@ ADDED: dict[int, str] = {
     9: """
         INSERT INTO import_staging (row_number, code) VALUES (1, 'A');
     """,
+    10: """
+        INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
+    """,
 }
 
 

@@ -48,13 +48,14 @@ def known_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def worker(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings: Settings, log: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker in a process group of its own; it is gone afterwards, however the test ended."""
-    environment = {**os.environ, **settings.environment(), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **settings.environment(), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     environment["COUNTERSIGN_REDIS_URL"] = settings.redis_url or ""
     environment["COUNTERSIGN_JOB_LEASE_SECONDS"] = str(settings.job_lease_seconds)
     command = [sys.executable, "-m", "celery", "-A", "tests.kernel.worker_app", "worker"]
     command += ["--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=warning"]
+    command += more
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, start_new_session=True, stdout=output, stderr=output

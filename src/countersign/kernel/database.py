@@ -29,10 +29,8 @@ Row: TypeAlias = dict[str, Any]  # a free row, by column name
 AfterCommit = Callable[[], Awaitable[None] | None]
 
 APP_ROLE = "countersign_app"
-BEGIN = (
-    "SELECT set_config('countersign.tenant_id', %s, true), set_config('countersign.user_id', %s, true),"
-    " set_config('transaction_read_only', %s, true)"
-)
+# In one round trip, which takes no parameters: what is filled in are our own words and numbers.
+BEGIN = "BEGIN {mode}; SET LOCAL countersign.tenant_id = '{tenant}'; SET LOCAL countersign.user_id = '{user}'"
 
 set_json_dumps(wire.dumps)
 
@@ -172,13 +170,16 @@ class Database:
     async def transaction(self, caller: Caller | None, *, read_only: bool = False) -> AsyncIterator[Tx]:
         """One transaction of *caller* (None: nobody, who sees no tenant's rows). Errors raised by SQL become ours."""
         try:
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self.pool.connection() as connection:
                 tx = Tx(connection, caller)
                 tx.bell = self.bell
-                tenant = str(caller.tenant_id) if caller else ""
-                user = str(caller.user_id) if caller and caller.user_id else ""
-                await connection.execute(BEGIN, (tenant, user, "on" if read_only else "off"))
+                mode = "READ ONLY" if read_only else "READ WRITE"
+                tenant = int(caller.tenant_id) if caller else ""
+                user = int(caller.user_id) if caller and caller.user_id else ""
+                begin = BEGIN.format(mode=mode, tenant=tenant, user=user)
+                await connection.execute(begin.encode(), prepare=False)
                 yield tx
+                await connection.commit()  # whatever is raised before it is rolled back by the pool
         except psycopg.Error as error:
             raise _translate(error) from error
         await tx.fire()

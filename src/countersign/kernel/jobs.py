@@ -45,6 +45,7 @@ class Claim:
     max_attempts: int
     lease_token: int
     actor_id: int | None
+    lane: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,34 +88,49 @@ Work = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A job that exists: its function, and how often it may be tried."""
+    """A job that exists: its function, and how often it may be tried. *aside*: it waits for others' servers."""
 
     name: str
     work: Work
     attempts: int
     every: float | None = None
+    aside: bool = False
     schedule: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def job(name: str, *, attempts: int = 5, every: float | None = None) -> Callable[[Work], Work]:
-    """Registers ``async def f(ctx, **args)`` under *name*. *every* (seconds) runs it for each tenant on schedule."""
+def job(name: str, *, attempts: int = 5, every: float | None = None, aside: bool = False) -> Callable[[Work], Work]:
+    """Registers ``async def f(ctx, **args)`` under *name*. *every* (seconds) runs it for each tenant on schedule.
+
+    *aside* is for what waits for servers of others: many at once, beside the one job that a worker does.
+    """
 
     def register(work: Work) -> Work:
         if name in KINDS and KINDS[name].work is not work:
             raise ValueError(f"two jobs are named {name}")
-        KINDS[name] = Kind(name, work, attempts, every)
+        KINDS[name] = Kind(name, work, attempts, every, aside)
         return work
 
     return register
 
 
 async def enqueue(
-    tx: Tx, name: str, /, *, key: str | None = None, delay: float = 0, priority: int = 0, **args: Any
+    tx: Tx,
+    name: str,
+    /,
+    *,
+    key: str | None = None,
+    lane: str | None = None,
+    delay: float = 0,
+    priority: int = 0,
+    **args: Any,
 ) -> JobId:
-    """Stores a job in *tx*, rings after the commit. *key* folds into a live job of that key; *delay* in seconds."""
+    """Stores a job in *tx*, rings after the commit. *key* folds into a live job of that key; *delay* in seconds.
+
+    Jobs of one *lane* are done one after the other.
+    """
     if name not in KINDS:
         raise ValueError(f"no job is named {name}")
     job_id = JobId(
@@ -123,6 +139,7 @@ async def enqueue(
             name=name,
             args=dumps(args),
             key=key,
+            lane=lane,
             delay=delay,
             priority=priority,
             max_attempts=KINDS[name].attempts,
@@ -148,16 +165,24 @@ async def cancel(tx: Tx, job_id: JobId, reason: str = "cancelled") -> None:
 
 async def work(app: App, job_id: int, *, owner: str | None = None) -> bool:
     """Claims and does one job; returns whether there was something to do. Never raises for the job's own failure."""
-    lease = app.settings.job_lease_seconds
+    taken = await claim(app, job_id, owner=owner)
+    if taken is not None:
+        await perform(app, taken)
+    return taken is not None
+
+
+async def claim(app: App, job_id: int, *, owner: str | None = None) -> Claim | None:
+    """Takes the job for this worker, who then must ``perform`` it; None when it is not to be done now."""
     owner = owner or f"{socket.gethostname()}:{os.getpid()}"
     async with app.db.transaction(None) as tx:
-        claim = await tx.first(Claim, queries.claim_job, id=job_id, owner=owner, lease=lease)
-    if claim is None:
-        return False
+        return await tx.first(Claim, queries.claim_job, id=job_id, owner=owner, lease=app.settings.job_lease_seconds)
+
+
+async def perform(app: App, claim: Claim) -> None:
+    """Does what was claimed. Never raises for the job's own failure."""
     caller = system(TenantId(claim.tenant_id), UserId(claim.actor_id) if claim.actor_id else None)
     with structlog.contextvars.bound_contextvars(job=claim.id, job_name=claim.name, tenant=claim.tenant_id):
-        await _perform(JobContext(app, caller, claim), lease)
-    return True
+        await _perform(JobContext(app, caller, claim), app.settings.job_lease_seconds)
 
 
 async def _perform(ctx: JobContext, lease: float) -> None:
@@ -210,6 +235,11 @@ async def _end(ctx: JobContext, statement: sql.Statement, **values: Any) -> None
     async with ctx.app.db.transaction(ctx.caller) as tx:
         await _guarded(tx, statement, id=ctx.job.id, token=ctx.job.lease_token, **values)
         await events.whisper(tx, "job.ended", id=ctx.job.id, status=statement.name)
+        if ctx.job.lane is None or tx.bell is None:
+            return
+        bell, waiting = tx.bell, await tx.value(queries.next_in_lane, lane=ctx.job.lane)
+        if waiting is not None:
+            tx.after_commit(lambda: bell.ring(waiting))
 
 
 async def _guarded(tx: Tx, statement: sql.Statement, **values: Any) -> None:

@@ -55,3 +55,54 @@ BEGIN
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO countersign_app, countersign_system;
 END $$;
 COMMENT ON PROCEDURE apply_tenant_policies() IS 'Puts every table that has a tenant_id behind row-level security.';
+
+-- Who works on what. A worker does not know a job's tenant before it holds the job, so both run as countersign_system
+-- (since migration 0002); where a tenant is set, they act within it only.
+
+CREATE OR REPLACE FUNCTION claim_job(p_id bigint, p_owner text, p_lease interval) RETURNS SETOF jobs
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        UPDATE jobs j
+        SET status = 'running', attempts = j.attempts + 1, lease_owner = p_owner, lease_token = j.lease_token + 1,
+            lease_until = now() + p_lease, started_at = now(), error = NULL
+        WHERE j.id = p_id AND j.attempts < j.max_attempts
+          AND ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
+          AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+          AND (j.lane IS NULL OR NOT EXISTS (
+              SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running' AND o.id <> j.id))
+        RETURNING j.*;
+EXCEPTION WHEN unique_violation THEN
+    RETURN;  -- another job of its lane was taken in the same moment
+END $$;
+COMMENT ON FUNCTION claim_job(bigint, text, interval) IS
+    'Takes a due job whose lane is free, or one whose lease has run out; nothing when neither.';
+
+CREATE OR REPLACE FUNCTION due_jobs(p_most integer) RETURNS SETOF bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    -- A job that killed its worker every time must not do so for ever.
+    UPDATE jobs SET status = 'failed', finished_at = now(), lease_owner = NULL, lease_until = NULL,
+        error = format('The worker fell silent %s times; the job was given up.', attempts)
+    WHERE status = 'running' AND lease_until < now() AND attempts >= max_attempts
+      AND (current_tenant() IS NULL OR tenant_id = current_tenant());
+    RETURN QUERY
+        UPDATE jobs SET rung_at = now()
+        WHERE id IN (
+            SELECT j.id FROM jobs j
+            WHERE ((j.status = 'queued' AND j.run_at <= now()) OR (j.status = 'running' AND j.lease_until < now()))
+              AND (j.rung_at IS NULL OR j.rung_at < now() - interval '30 seconds')
+              AND (current_tenant() IS NULL OR j.tenant_id = current_tenant())
+              -- Who waits in a lane is rung when its turn has come.
+              AND (j.lane IS NULL OR j.status = 'running' OR NOT EXISTS (
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'running'
+                  UNION ALL
+                  SELECT FROM jobs o WHERE o.tenant_id = j.tenant_id AND o.lane = j.lane AND o.status = 'queued'
+                  AND (o.run_at, o.id) < (j.run_at, j.id)))
+            ORDER BY j.priority DESC, j.run_at
+            LIMIT p_most
+            FOR UPDATE SKIP LOCKED
+        )
+        RETURNING jobs.id;
+END $$;
+COMMENT ON FUNCTION due_jobs(integer) IS 'Jobs to ring again: due and unheard for 30 seconds, or held by a silent worker.';

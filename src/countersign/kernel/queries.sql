@@ -1,15 +1,16 @@
 -- add_job
 -- A row that says what is to be done; a live job with the same key is returned instead of a second one.
-INSERT INTO jobs (tenant_id, name, args, priority, run_at, max_attempts, dedup_key, actor_id)
+INSERT INTO jobs (tenant_id, name, args, priority, run_at, max_attempts, dedup_key, lane, actor_id)
 VALUES (current_tenant(), %(name)s, %(args)s::jsonb, %(priority)s::smallint,
-        now() + make_interval(secs => %(delay)s::double precision), %(max_attempts)s::integer, %(key)s::text, current_actor())
+        now() + make_interval(secs => %(delay)s::double precision), %(max_attempts)s::integer, %(key)s::text,
+        %(lane)s::text, current_actor())
 ON CONFLICT (tenant_id, name, dedup_key) WHERE dedup_key IS NOT NULL AND status IN ('queued', 'running')
 DO UPDATE SET dedup_key = excluded.dedup_key
 RETURNING id;
 
 -- claim_job
--- Takes the job if it is due and nobody holds it; returns nothing otherwise.
-SELECT id, tenant_id, name, args, attempts, max_attempts, lease_token, actor_id
+-- Takes the job if it is due, nobody holds it and its lane is free; returns nothing otherwise.
+SELECT id, tenant_id, name, args, attempts, max_attempts, lease_token, actor_id, lane
 FROM claim_job(%(id)s::bigint, %(owner)s::text, make_interval(secs => %(lease)s::double precision));
 
 -- renew_job
@@ -27,6 +28,10 @@ SELECT finish_job(%(id)s::bigint, %(token)s::bigint, %(result)s::jsonb);
 -- fail_job
 -- Failed; queued again when a delay is given.
 SELECT fail_job(%(id)s::bigint, %(token)s::bigint, %(error)s::text, make_interval(secs => %(retry)s::double precision));
+
+-- next_in_lane
+-- Who has waited longest for a lane that is free now.
+SELECT id FROM jobs WHERE lane = %(lane)s::text AND status = 'queued' AND run_at <= now() ORDER BY run_at, id LIMIT 1;
 
 -- due_jobs
 -- Jobs whose doorbell was lost or whose worker went silent, marked as rung now.
@@ -71,3 +76,14 @@ SELECT ciphertext FROM secrets WHERE name = %(name)s::text;
 -- live_tenants
 -- Every tenant that is active, for schedules that serve each of them.
 SELECT id FROM live_tenants() AS tenant(id);
+
+-- lock_key
+-- Whoever creates with the same key is alone with it until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended(current_tenant() || ' ' || %(key)s::text, 0));
+
+-- made_once
+-- What a request with this key made within a day.
+SELECT auditable_id AS made, tags FROM audit_logs
+WHERE tenant_id = current_tenant() AND auditable_type = %(kind)s::text AND tags @> ARRAY[%(tag)s::varchar]
+  AND created_at > now() - interval '1 day'
+ORDER BY id DESC LIMIT 1;

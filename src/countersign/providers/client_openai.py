@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from langchain_openai import ChatOpenAI
-from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
+from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
 
 from .clients import CONNECT_SECONDS, Client, retries, tls
@@ -14,6 +14,26 @@ from .endpoints import Endpoint
 from .models import Options
 
 OPENAI = "https://api.openai.com/"
+
+
+class PlainCompletions:
+    """The library's chat completions, streaming plain dictionaries.
+
+    LangChain takes dictionaries as well, and building the library's own object for every token, only to take it apart
+    again, costs more than sending the token to the reader does.
+    """
+
+    def __init__(self, client: AsyncOpenAI) -> None:
+        self._client = client
+
+    async def create(self, **payload: Any) -> Any:
+        """One call; ``extra_body`` is part of what is sent. Raises as the library does."""
+        if not payload.get("stream"):
+            return await cast(Any, self._client.chat.completions).create(**payload)
+        extra = payload.pop("extra_body", {})
+        return await self._client.post(
+            "/chat/completions", cast_to=object, body=payload | extra, stream=True, stream_cls=AsyncStream[object]
+        )
 
 
 def make(endpoint: Endpoint) -> Client:
@@ -34,6 +54,7 @@ def make(endpoint: Endpoint) -> Client:
         stream_chunk_timeout=None,
         use_responses_api=False,
     )
+    model.async_client = PlainCompletions(model.root_async_client)
 
     def arguments(options: Options) -> dict[str, Any]:
         given: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from .process import Process
 
 MODEL = "smollm2"
 CONTEXT = 4096  # tokens that the slots share; the cells of this model take 23 kB a token
-SLOTS = 2
+SLOTS = 4
 CACHE_MIB = 256  # llama.cpp's own default is 8 GiB, and it does grow to half of that
 
 

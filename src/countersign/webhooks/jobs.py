@@ -1,4 +1,8 @@
-"""Deliveries: one job for each webhook that wants an event, stored in the transaction of the event."""
+"""Deliveries: one job for each webhook that wants an event, stored in the transaction of the event.
+
+The deliveries of one webhook are a lane: one is on its way at a time, so that who hangs holds up only their own. They
+are done aside: a worker that waits for receivers works on.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,16 @@ from ..kernel.audit import audit
 from ..kernel.database import Row, Tx
 from ..kernel.jobs import JobContext, enqueue, job
 from ..kernel.json import dumps
-from ..kernel.secrets import Vault
+from ..kernel.secrets import Vault, WrongKey
+from ..kernel.settings import Settings
 from . import sending, service
-from .models import EVENTS, FAILURES_IN_A_ROW, TEST, Answer, Delivery, Target
+from .models import FAILURES_IN_A_ROW, Answer, Delivery, Target
+from .registry import EVENTS, TEST
 
 queries = sql.load(__package__ or "")
 DELIVER = "webhooks.deliver"
 DELAYS = (60, 300, 1800, 3600)  # seconds before each retry; the last one for all that follow
+SWITCHED_OFF = Answer(None, None, 0, "Not sent: this webhook is switched off. Activate it, then send again.")
 
 
 @events.witness
@@ -43,6 +50,7 @@ async def redeliver(tx: Tx, number: int, delivery: str) -> None:
     await enqueue(
         tx,
         DELIVER,
+        lane=service.lane(number),
         webhook=number,
         delivery=delivery,
         event_name=last.event,
@@ -60,6 +68,7 @@ async def _start(tx: Tx, number: int, event: str, data: dict[str, Any], *, force
     await enqueue(
         tx,
         DELIVER,
+        lane=service.lane(number),
         webhook=number,
         delivery=delivery,
         event_name=event,
@@ -71,7 +80,7 @@ async def _start(tx: Tx, number: int, event: str, data: dict[str, Any], *, force
     return delivery
 
 
-@job(DELIVER)
+@job(DELIVER, attempts=20, aside=True)
 async def deliver(
     ctx: JobContext, webhook: int, delivery: str, event_name: str, body: str, attempt: int, retried: int, forced: bool
 ) -> dict[str, Any]:
@@ -79,11 +88,31 @@ async def deliver(
     settings = ctx.app.settings
     async with ctx.app.db.transaction(ctx.caller) as tx:
         target = await tx.first(Target, queries.target, id=webhook, delivery=delivery, attempt=attempt)
-    if target is None or target.already_sent or not (target.is_active or forced):
+    if target is None or target.already_sent:
         return {"sent": False}
+    if not (target.is_active or forced):
+        async with ctx.app.db.transaction(ctx.caller) as tx:
+            await _log(tx, webhook, delivery, event_name, body, attempt, SWITCHED_OFF, None)
+        return {"sent": False}
+    answer = await _send(settings, target, delivery, body)
+    again = answer.error is not None and retried < target.retry_count
+    delay = DELAYS[min(retried, len(DELAYS) - 1)] * random.uniform(1, 1.2) if again else None
+    async with ctx.app.db.transaction(ctx.caller) as tx:
+        await _log(tx, webhook, delivery, event_name, body, attempt, answer, delay)
+        await _count(tx, webhook, answer)
+        if delay is not None:
+            args: dict[str, Any] = {**ctx.job.args, "attempt": attempt + 1, "retried": retried + 1}
+            await enqueue(tx, DELIVER, key=None, lane=service.lane(webhook), delay=delay, priority=0, **args)
+    return {"sent": True, "status_code": answer.status_code, "error": answer.error}
+
+
+async def _send(settings: Settings, target: Target, delivery: str, body: str) -> Answer:
     vault = Vault(settings)
-    secrets = [vault.open(s.encode()) for s in (target.secret, target.previous_secret) if s]
-    answer = await sending.send(
+    try:
+        secrets = [vault.open(s.encode()) for s in (target.secret, target.previous_secret) if s]
+    except WrongKey as error:
+        return Answer(None, None, 0, error.detail)
+    return await sending.send(
         target.url,
         delivery,
         body.encode(),
@@ -91,14 +120,6 @@ async def deliver(
         timeout=target.timeout_seconds,
         allow_private=settings.allow_private_addresses,
     )
-    again = answer.error is not None and retried < target.retry_count
-    delay = DELAYS[min(retried, len(DELAYS) - 1)] * random.uniform(1, 1.2) if again else None
-    async with ctx.app.db.transaction(ctx.caller) as tx:
-        await _log(tx, webhook, delivery, event_name, body, attempt, answer, delay)
-        if delay is not None:
-            args: dict[str, Any] = {**ctx.job.args, "attempt": attempt + 1, "retried": retried + 1}
-            await enqueue(tx, DELIVER, key=None, delay=delay, priority=0, **args)
-    return {"sent": True, "status_code": answer.status_code, "error": answer.error}
 
 
 async def _log(
@@ -118,6 +139,9 @@ async def _log(
         attempt=attempt,
         delay=delay,
     )
+
+
+async def _count(tx: Tx, webhook: int, answer: Answer) -> None:
     if answer.error is None:
         await tx.run(queries.count_success, id=webhook)
         return

@@ -11,7 +11,7 @@ import pytest
 from countersign.knowledge.agents.models import Agent, AgentId
 from countersign.knowledge.chat import prompt
 from countersign.knowledge.chat.answer import Citations
-from countersign.knowledge.chat.quoting import quoted
+from countersign.knowledge.chat.quoting import left_out, quoted
 from countersign.knowledge.retrieval.models import Source
 
 TODAY = date(2026, 3, 12)
@@ -85,6 +85,13 @@ def test_a_quoted_quantity_comes_first_with_its_record_alone() -> None:
     quote = replace(source(3, "Calcul : 1 137,50 €", kind="quote"), code="C-1")
     text = quoted([source(1, "la fiche"), source(2, "autre"), quote], "fr")
     assert text.index("1 137,50 €") < text.index("la fiche") and "autre" not in text
+
+
+def test_a_calculation_that_the_answer_does_not_say_is_added_with_its_citation() -> None:
+    quotes = [source(6, "Calcul\u00a0: 25 m² × 46,77 €/m² = 1 169,25 €\nFournitures\u00a0: 500,00 €", kind="quote")]
+    assert left_out("Cela coûte 1.25 €/m² [6].", quotes) == "**Calcul\u00a0: 25 m² × 46,77 €/m² = 1 169,25 €** [6]"
+    assert left_out("Cela coûte 1\u202f169,25 € [6].", quotes) == ""
+    assert left_out("Rien.", [source(6, "Calcul\u00a0: sans prix", kind="quote")]) == ""
 
 
 def test_a_tiny_model_that_was_shown_one_source_cites_that_one() -> None:

@@ -111,7 +111,7 @@ async def test_a_price_that_changed_is_named_in_its_history_and_a_dry_run_only_t
 
 @pytest.mark.parametrize(
     "content",
-    [b"PK\x03\x04....", b'code,nom\nA,"never closed', ",".join(f"c{n}" for n in range(300)).encode() + b"\n", b""],
+    [b"PK\x03\x04....", b'code,"never closed', ",".join(f"c{n}" for n in range(300)).encode() + b"\n", b""],
 )
 async def test_a_file_that_cannot_be_read_says_so(db: Database, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.csv").write_bytes(content)

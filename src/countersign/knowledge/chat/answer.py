@@ -42,7 +42,7 @@ from .models import (
     Started,
     Token,
 )
-from .quoting import quoted
+from .quoting import left_out, quoted
 
 log = structlog.get_logger("knowledge.chat")
 queries = sql.load(__package__ or "")
@@ -134,8 +134,7 @@ async def ask(
     try:
         async with app.once(Running).register(caller, work.started.message) as stop:
             work.found = await retrieval.find(app, caller, work.agent, work.question)
-            async with app.db.transaction(caller, read_only=True) as tx:
-                work.quotes = await retrieval.quotes(tx, work.agent, work.question, work.found.sources)
+            work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
             yield Sources([s.as_json() for s in work.sources], work.found.retrieval_mode, work.found.degraded)
             async for piece in _write(app, caller, work, stop):
                 work.text.append(piece)
@@ -174,18 +173,21 @@ async def _store_question(
         agent = await agents.agent(tx, held["agent_slug"])
         if await tx.value(queries.answer_running, session=held["id"], seconds=app.settings.answer_timeout):
             raise AnswerRunning()
-        question = await tx.one(Row, queries.add_question, session=held["id"], content=text)
-        answer = await tx.one(
-            Row, queries.add_answer, session=held["id"], question=question["id"], prompt_version=agent.prompt_version
+        added = await tx.one(
+            Row, queries.add_exchange, session=held["id"], content=text, prompt_version=agent.prompt_version
         )
         if held["title"] is None:
             title = text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…"
             await tx.run(queries.title_session, uuid=session_uuid, title=title, force=False, user=None)
         history = await tx.all(
-            prompt.Past, queries.history, session=held["id"], before=question["id"], most=agent.context_window_size
+            prompt.Past,
+            queries.history,
+            session=held["id"],
+            before=added["question_id"],
+            most=agent.context_window_size,
         )
-    started = Started(session_uuid, question["uuid"], answer["uuid"])
-    return Turnaround(agent, held["id"], text, question["id"], started, answer["id"], history)
+    started = Started(session_uuid, added["question"], added["answer"])
+    return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history)
 
 
 async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncIterator[str]:
@@ -219,6 +221,8 @@ async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event
                 work.notice = "demonstration" if piece.provider == "local" else None
         if not stop.is_set() and (rest := cite.end(work.content)):
             yield rest
+        if work.content.strip() and not stop.is_set() and (missing := left_out(work.content, work.quotes)):
+            yield f"\n\n{missing}"
         if not work.content.strip() and not stop.is_set():
             raise ModelError("The model had nothing to say.")
     except ModelError as error:
@@ -255,24 +259,29 @@ class Citations:
 
 async def _until(streaming: AsyncGenerator[Delta | Reply, None], stop: asyncio.Event) -> AsyncIterator[Delta | Reply]:
     """Passes *streaming* on until it ends or *stop* is set, whichever comes first, also between two tokens."""
+    waiting = asyncio.timeout(None)
+
+    def interrupt(_: object) -> None:
+        with suppress(RuntimeError):  # no piece is waited for just now
+            waiting.reschedule(0)
+
+    # One task for the whole answer: a task for each token would cost as much as sending it.
     stopping = asyncio.create_task(stop.wait())
-    following: asyncio.Task[Delta | Reply] | None = None
+    stopping.add_done_callback(interrupt)
     try:
         while not stop.is_set():
-            following = asyncio.ensure_future(anext(streaming))
-            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                return
             try:
-                yield following.result()
+                async with asyncio.timeout(None) as waiting:
+                    piece = await anext(streaming)
             except StopAsyncIteration:
                 return
+            except TimeoutError:
+                if not stop.is_set():
+                    raise
+                return
+            yield piece
     finally:
         stopping.cancel()
-        if following is not None and not following.done():
-            following.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration):
-                await following
 
 
 def _options(agent: Agent, tiny: bool) -> Options:

@@ -8,7 +8,8 @@ RETURNING uuid;
 -- sessions
 -- Conversations, newest first: those of one user, or of all; of one agent; with a word in their title or questions.
 SELECT s.uuid, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, s.title,
-       s.message_count, s.status, s.external_session_id, s.external_context, s.created_at, s.updated_at
+       s.message_count, s.status, s.external_session_id, s.external_context,
+       s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.created_at, s.updated_at
 FROM ai_sessions s
 JOIN agents a ON a.id = s.agent_id
 WHERE s.status <> 'deleted'
@@ -48,15 +49,17 @@ SELECT EXISTS (
     SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
     AND created_at > now() - make_interval(secs => %(seconds)s::double precision));
 
--- add_question
--- Store the question.
-INSERT INTO ai_messages (session_id, role, content, status)
-VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid;
-
--- add_answer
--- An empty answer with an address, to be filled.
-INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
-VALUES (%(session)s::bigint, 'assistant', '', 'streaming', %(question)s::bigint, %(prompt_version)s::integer) RETURNING id, uuid;
+-- add_exchange
+-- Store the question, and an empty answer with an address, to be filled.
+WITH question AS (
+    INSERT INTO ai_messages (session_id, role, content, status)
+    VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid
+), answer AS (
+    INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
+    SELECT %(session)s::bigint, 'assistant', '', 'streaming', question.id, %(prompt_version)s::integer FROM question
+    RETURNING id, uuid
+)
+SELECT question.id AS question_id, question.uuid AS question, answer.id AS answer_id, answer.uuid AS answer FROM question, answer;
 
 -- title_session
 -- Name a conversation; without force only where it has no name yet.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..retrieval import service as retrieval
 from ..retrieval.models import Source
 
 MOST_QUOTED = 3
@@ -23,9 +24,19 @@ def quoted(sources: Sequence[Source], language: str) -> str:
     # Where codes are named, or quantities of them asked for, their records alone are the answer.
     best = [s for s in best if s.code in named or s.score == EXACT] or best[:MOST_QUOTED]
     parts = [HEAD.get(language, HEAD["fr"])]
-    parts += [f"**{line}** [{s.n}]" for s in computed for line in s.content.splitlines()[:1]]
+    parts += [_calculation(s) for s in computed]
     parts += [_record(s, LONGEST if place == 0 else LONGEST // 5) for place, s in enumerate(best)]
     return "\n\n".join(parts)
+
+
+def left_out(answer: str, sources: Sequence[Source]) -> str:
+    """The calculations of *sources* whose result *answer* does not say, as Markdown; empty when it says them all."""
+    return "\n\n".join(_calculation(s) for s in sources if not retrieval.says(answer, s.content))
+
+
+def _calculation(source: Source) -> str:
+    first, _, _ = source.content.partition("\n")
+    return f"**{first}** [{source.n}]"
 
 
 def _record(source: Source, longest: int) -> str:

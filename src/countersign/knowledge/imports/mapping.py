@@ -4,140 +4,187 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .models import CONFLICTS, TRANSFORMS, BadMapping, Column, Mapping
-from .reading import Record
+from .parsing import date_fr, decimal, decimal_sign, shows_french_date
+from .records import BROKEN, Number, Record
+from .targets import OUVRAGES, Field, Target
 
-LENGTHS = {"code": 50, "name": 255, "description": 100_000, "type": 50, "category": 100, "subcategory": 100, "unit": 20}
-LENGTHS["currency"] = 3
-NUMBERS = {"unit_price": 8, "default_quantity": 6}  # digits before the point
-COLUMNS = (*LENGTHS, *NUMBERS)
-NEEDED = ("code", "name", "unit", "type")
-TYPES = ("compose", "simple", "fourniture", "main_oeuvre")
 TYPE_WORDS = {
-    "material": "fourniture", "materiau": "fourniture", "equipment": "fourniture", "abstract material": "fourniture",
-    "electricity": "fourniture", "fourniture": "fourniture", "labor": "main_oeuvre", "labour": "main_oeuvre",
-    "operator": "main_oeuvre", "main d'oeuvre": "main_oeuvre", "ouvrage": "simple",
+    "material": "fourniture", "materiau": "fourniture", "matériau": "fourniture", "equipment": "fourniture",
+    "abstract material": "fourniture", "electricity": "fourniture", "fourniture": "fourniture",
+    "fournitures": "fourniture", "labor": "main_oeuvre", "labour": "main_oeuvre", "operator": "main_oeuvre",
+    "main d'oeuvre": "main_oeuvre", "main d'œuvre": "main_oeuvre", "main d’œuvre": "main_oeuvre", "ouvrage": "simple",
 }  # fmt: skip
+WORDS_OF = {"type": TYPE_WORDS, "currency": {"€": "EUR", "euro": "EUR", "euros": "EUR", "eur": "EUR"}}
 SYNONYMS = {
-    "code": ("code", "resource_code", "reference", "ref", "article"),
+    "code": ("code", "resource_code", "code_article", "reference", "ref", "article"),
     "name": ("name", "nom", "designation", "libelle", "intitule"),
-    "description": ("description", "details"),
+    "description": ("description", "details", "descriptif"),
     "type": ("type", "nature"),
     "category": ("category", "categorie", "famille"),
     "subcategory": ("subcategory", "sous_categorie", "sous_famille"),
     "unit": ("unit", "unite", "u"),
-    "unit_price": ("unit_price", "price_avg", "price", "prix", "prix_unitaire", "pu", "pu_ht", "prix_ht"),
+    "unit_price": (
+        "unit_price", "price_avg", "price", "prix", "prix_unitaire", "pu", "pu_ht", "prix_ht", "prix_unitaire_ht",
+    ),
     "currency": ("currency", "devise", "monnaie"),
-    "default_quantity": ("default_quantity", "quantite", "quantity"),
-}
+    "default_quantity": ("default_quantity", "quantite", "quantity", "qte"),
+}  # fmt: skip
+WORDS = {"from", "required", "type", "min", "max", "map", "default", "transform"}
+MOST_NAME = 500
 
 
 def _plain(name: str) -> str:
-    flat = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    flat = unicodedata.normalize("NFKD", name.replace("œ", "oe")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", flat).strip("_")
 
 
-def guess(names: Iterable[str]) -> Mapping:
-    """A mapping by names and synonyms. Raises ``BadMapping`` when no column could be the code."""
-    by_name = {_plain(name): name for name in names}
+def guess(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Record] = ()) -> Mapping:
+    """A mapping by names and synonyms; how numbers and dates are written shows in *sample*.
+
+    Raises ``BadMapping`` when no column could be what finds a row again, or none fits at all.
+    """
+    by_name: dict[str, str] = {}
+    for name in names:
+        by_name.setdefault(_plain(name), name)
     columns: dict[str, Column] = {}
-    for target, words in SYNONYMS.items():
+    sign = decimal_sign(_typed(cell for record in sample for cell in record.values()))
+    for name, field in target.fields.items():
+        words = (name, *(SYNONYMS.get(name, ()) if target is OUVRAGES else ()))
         source = next((by_name[word] for word in words if word in by_name), None)
         if source is not None:
-            transforms = ("trim", "unit") if target == "unit" else ("trim",)
-            words_of_type = TYPE_WORDS if target == "type" else {}
-            columns[target] = Column(source, target in NEEDED, transforms, map=dict(words_of_type))
-    if "code" not in columns:
-        raise BadMapping("No column looks like a code. Name one in a mapping.")
-    return Mapping(columns)
+            known = WORDS_OF.get(name, {}) if target is OUVRAGES else {}
+            transforms = ("trim", "unit") if target is OUVRAGES and name == "unit" else ("trim",)
+            told = _told(field, list(_typed(record.get(source) for record in sample)), sign)
+            columns[name] = Column(source, field.needed, transforms + told, map=dict(known))
+    if missing := [name for name in target.key if name not in columns]:
+        raise BadMapping(f"No column looks like {missing[0]}. Name one in a mapping.")
+    if not columns:
+        raise BadMapping(f"No column has the name of one of {target.name}. Say which goes where in a mapping.")
+    return Mapping(columns, key=target.key)
 
 
-def parse(value: Any) -> Mapping:
+def _typed(cells: Iterable[str | None]) -> Iterator[str]:
+    """Those that somebody typed, and that are no numbers of the file itself."""
+    return (cell for cell in cells if cell and not isinstance(cell, Number))
+
+
+def _told(field: Field, texts: list[str], sign: str | None) -> tuple[str, ...]:
+    """The transforms that the first values of a column ask for; *sign* is what the other columns show."""
+    if field.is_number:
+        sign = decimal_sign(texts) or sign
+        thousands = any("," in text for text in texts)
+        return ("decimal_fr",) if sign == "," else ("decimal_en",) if sign == "." and thousands else ()
+    return ("date_fr",) if field.is_date and any(map(shows_french_date, texts)) else ()
+
+
+def parse(value: Any, target: Target = OUVRAGES) -> Mapping:
     """A mapping as people write it. Raises ``BadMapping`` with what is wrong."""
     try:
-        key, conflict = value.get("key", ["code"]), value.get("on_conflict", "update")
-        columns = {str(name): _column(str(name), each) for name, each in value["columns"].items()}
+        key: list[Any] = list(value.get("key", target.key))
+        conflict = value.get("on_conflict", "update")
+        columns = {str(name): _column(str(name), each, target) for name, each in value["columns"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise BadMapping("A mapping is an object with columns, each an object with from or default.") from error
-    if key != ["code"]:
+    if unknown := set(value) - {"key", "on_conflict", "columns"}:
+        raise BadMapping(f"{_list(unknown)} means nothing in a mapping.")
+    if isinstance(value.get("key"), str) or not all(isinstance(name, str) for name in key):
+        raise BadMapping("key is a list of columns that find a row again.")
+    if target is OUVRAGES and tuple(key) != OUVRAGES.key:
         raise BadMapping('Ouvrages are found again by their code: key must be ["code"].')
-    if conflict not in CONFLICTS:
+    if not isinstance(conflict, str) or conflict not in CONFLICTS:
         raise BadMapping("on_conflict must be update, skip or error.")
-    if "code" not in columns:
-        raise BadMapping("The mapping must say where code comes from.")
-    return Mapping(columns, conflict)
+    if missing := [name for name in key if name not in columns]:
+        raise BadMapping(f"The mapping must say where {_list(missing)} comes from.")
+    if not columns:
+        raise BadMapping("The mapping names no column.")
+    return Mapping(columns, conflict, tuple(key))
 
 
-def _column(name: str, value: dict[str, Any]) -> Column:
-    if name not in COLUMNS:
-        raise BadMapping(f"Ouvrages have no column {name!r}.")
-    if unknown := set(value) - {"from", "required", "type", "min", "max", "map", "default", "transform"}:
-        raise BadMapping(f"{name}: {', '.join(sorted(unknown))} means nothing here.")
+def _list(names: Iterable[Any]) -> str:
+    return ", ".join(sorted(map(str, names)))[:200].encode(errors="replace").decode()
+
+
+def _column(name: str, value: dict[str, Any], target: Target) -> Column:
+    if name not in target.fields:
+        raise BadMapping(f"{target.name} has no column {_list([name])}.")
+    field = target.fields[name]
+    if unknown := set(value) - WORDS:
+        raise BadMapping(f"{name}: {_list(unknown)} means nothing here.")
+    source, default, kind = value.get("from"), value.get("default"), value.get("type")
+    words: dict[Any, Any] = value.get("map") or {}
+    if not isinstance(source, str | None) or len(source or "") > MOST_NAME:
+        raise BadMapping(f"{name}: from is the name of a column of the file.")
+    if source is None and default is None:
+        raise BadMapping(f"{name}: say from which column, or a default.")
     given = value.get("transform", [])
     transforms = (given,) if isinstance(given, str) else tuple(given)
     if wrong := set(transforms) - TRANSFORMS:
-        raise BadMapping(f"{name}: there is no transform {', '.join(sorted(map(str, wrong)))}.")
-    if value.get("type", "decimal" if name in NUMBERS else "text") != ("decimal" if name in NUMBERS else "text"):
-        raise BadMapping(f"{name}: type must be {'decimal' if name in NUMBERS else 'text'}.")
-    if "from" not in value and "default" not in value:
-        raise BadMapping(f"{name}: say from which column, or a default.")
-    limits = [decimal(str(value[end])) if value.get(end) is not None else None for end in ("min", "max")]
-    words = {str(k).casefold(): str(v) for k, v in value.get("map", {}).items()}
-    default = None if value.get("default") is None else str(value["default"])
-    required = bool(value.get("required"))
-    return Column(value.get("from"), required, transforms, limits[0], limits[1], words, default)
+        raise BadMapping(f"{name}: there is no transform {_list(wrong)}.")
+    if kind not in (None, field.type):
+        raise BadMapping(f"{name}: type must be {field.type}.")
+    low, high = (None if value.get(end) is None else decimal(str(value[end])) for end in ("min", "max"))
+    if (low, high) != (None, None) and not field.is_number:
+        raise BadMapping(f"{name}: min and max are for numbers.")
+    texts = {str(word).casefold(): str(meant) for word, meant in words.items()}
+    default = None if default is None else str(default)
+    if any(BROKEN.search(text) for text in (source or "", default or "", *texts, *texts.values())):
+        raise BadMapping(f"{name}: a character cannot be stored.")
+    return Column(source, bool(value.get("required")), transforms, low, high, texts, default)
 
 
-def decimal(text: str) -> Decimal:
-    """``1 234,50 €``, ``1,234.50`` and ``1234.5`` are numbers. Raises ``BadMapping`` otherwise."""
-    plain = re.sub(r"[\s€$'’]|EUR", "", text)
-    if "," in plain and "." in plain:
-        plain = plain.replace("." if plain.rfind(",") > plain.rfind(".") else ",", "")
-    try:
-        number = Decimal(plain.replace(",", "."))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise BadMapping(f"« {text} » is not a number")
-    return number
+def written(mapping: Mapping) -> dict[str, Any]:
+    """The mapping as people write it: ``parse`` reads it back."""
+    columns: dict[str, dict[str, Any]] = {}
+    for name, column in mapping.columns.items():
+        shown = {
+            "from": column.source, "required": column.required or None, "transform": list(column.transforms) or None,
+            "min": column.min and str(column.min), "max": column.max and str(column.max), "map": column.map or None,
+            "default": column.default,
+        }  # fmt: skip
+        columns[name] = {word: value for word, value in shown.items() if value is not None}
+    return {"key": list(mapping.key), "on_conflict": mapping.on_conflict, "columns": columns}
 
 
-def values(mapping: Mapping, record: Record) -> tuple[dict[str, str | Decimal | None], str | None]:
+def values(mapping: Mapping, record: Record, target: Target = OUVRAGES) -> tuple[dict[str, Any], str | None]:
     """The row as the target wants it, and why it is refused, if it is."""
-    row: dict[str, str | Decimal | None] = {}
+    row: dict[str, Any] = {}
+    if record.error is not None:
+        return row, record.error
     for name, column in mapping.columns.items():
         try:
-            row[name] = _value(name, column, record.get(column.source) if column.source else None)
+            row[name] = _value(target.fields[name], column, record.get(column.source) if column.source else None)
         except BadMapping as error:
             return row, f"{name}: {error.detail}"
     return row, None
 
 
-def _value(name: str, column: Column, text: str | None) -> str | Decimal | None:
-    if text is not None:
-        if "\0" in text:
-            raise BadMapping("holds a NUL character")
+def _value(field: Field, column: Column, text: str | None) -> Any:
+    if text is not None and not isinstance(text, Number):
         text = text.strip()
-        text = text.upper() if "upper" in column.transforms else text.lower() if "lower" in column.transforms else text
+        if column.transforms:
+            text = (
+                text.upper() if "upper" in column.transforms else text.lower() if "lower" in column.transforms else text
+            )
+    if text and column.map:
         text = column.map.get(text.casefold(), text)
     text = text or column.default
     if not text:
-        if column.required or name in NEEDED:
+        if column.required or field.needed:
             raise BadMapping("is missing")
         return None
-    if name in NUMBERS:
-        number = round(decimal(text), 4)
-        if abs(number) >= 10 ** NUMBERS[name]:
-            raise BadMapping("is too large")
+    if field.is_number:
+        number = decimal(text, _sign(column.transforms))
         if (column.min is not None and number < column.min) or (column.max is not None and number > column.max):
             raise BadMapping(f"{number} is outside the limits")
-        return number
-    if name == "type" and text not in TYPES:
-        raise BadMapping(f"« {text} » is none of {', '.join(TYPES)}")
-    if len(text) > LENGTHS[name]:
-        raise BadMapping(f"is longer than {LENGTHS[name]} characters")
-    return text
+        return field.read(number)
+    if "date_fr" in column.transforms:
+        text = date_fr(text)
+    return field.read(text)
+
+
+def _sign(transforms: tuple[str, ...]) -> str | None:
+    return "," if "decimal_fr" in transforms else "." if "decimal_en" in transforms else None

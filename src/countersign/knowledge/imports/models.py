@@ -7,7 +7,7 @@ from typing import Any
 
 from ...kernel.errors import Invalid
 
-TRANSFORMS = frozenset({"trim", "upper", "lower", "unit", "decimal_fr", "null_if_empty"})
+TRANSFORMS = frozenset({"trim", "upper", "lower", "unit", "decimal_fr", "decimal_en", "date_fr", "null_if_empty"})
 CONFLICTS = frozenset({"update", "skip", "error"})
 
 
@@ -34,10 +34,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """The columns of an import into ``ouvrages``, found again by their code."""
+    """The columns of an import; a row is found again by those of *key*, or always new without any."""
 
     columns: dict[str, Column]
     on_conflict: str = "update"
+    key: tuple[str, ...] = ("code",)
 
 
 @dataclass(frozen=True, slots=True)

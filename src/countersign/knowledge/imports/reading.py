@@ -2,115 +2,124 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import json
+import itertools
+import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
 
-from python_calamine import CalamineError, CalamineWorkbook
-
+from .arrays import array_records, line_records
 from .models import UnreadableFile
+from .parsing import decimal_sign
+from .records import Found, Number, Record
+from .texts import csv_records, encoding_of, named, separator_of
+from .workbooks import Row, Workbook, check_archive
 
 KINDS = ("csv", "json", "jsonl", "excel")
-MOST_COLUMNS = 200
-MOST_IN_MEMORY = 50_000_000  # bytes of a JSON array or a workbook, which are read as a whole
-Record = dict[str, str | None]
+ENDINGS = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".xlsx": "excel", ".xlsm": "excel",
+}  # fmt: skip
+MOST_BYTES = 1_000_000_000
+SAMPLE = 200
+_DAMAGE = (
+    csv.Error, ValueError, LookupError, EOFError, OSError, RuntimeError, zlib.error, ExpatError, zipfile.BadZipFile,
+)  # fmt: skip
 
 
-def records(path: Path, kind: str) -> Iterator[Record]:
-    """Every row of the file by the names in its first one. Raises ``UnreadableFile`` with the reason."""
+def kind_of(name: str) -> str:
+    """The kind that a file's ending promises. Raises ``UnreadableFile`` for any other."""
+    ending = Path(name).suffix.lower()
+    if ending not in ENDINGS:
+        raise UnreadableFile(f"{name[:80]}: files end with {', '.join(ENDINGS)}.")
+    return ENDINGS[ending]
+
+
+def records(path: Path, kind: str, sheet: str | None = None, *, most_bytes: int = MOST_BYTES) -> Iterator[Record]:
+    """Every row of the file by the names of its columns. A row that cannot be one carries its error.
+
+    *sheet* names one of a workbook; without it, the first that is not empty. Raises ``UnreadableFile`` with the reason.
+    """
+    with _damage(path):
+        _check(path, kind, most_bytes)
+        yield from _open(path, kind, sheet, most_bytes)[1]
+
+
+def inspect(path: Path, kind: str, sheet: str | None = None, *, most_bytes: int = MOST_BYTES) -> Found:
+    """How the file is written, and its first rows. Raises ``UnreadableFile`` with the reason."""
+    with _damage(path):
+        _check(path, kind, most_bytes)
+        found, rows = _open(path, kind, sheet, most_bytes)
+        sample = list(itertools.islice(rows, SAMPLE))
+    if not sample:
+        raise UnreadableFile(f"{path.name} holds no rows.")
+    good = [record for record in sample if record.error is None] or sample
+    names = tuple(dict.fromkeys(name for record in good for name in record))
+    typed = (cell for record in good for cell in record.values() if cell and not isinstance(cell, Number))
+    return Found(names, sample, decimal=decimal_sign(typed), **found)
+
+
+def _check(path: Path, kind: str, most_bytes: int) -> None:
     try:
+        size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(8)
     except OSError as error:
         raise UnreadableFile(f"{path.name} cannot be opened: {error.strerror}.") from error
-    if kind != "excel" and head.startswith(b"PK\x03\x04"):
+    if size > most_bytes:
+        raise UnreadableFile(f"{path.name} has {size:,} bytes, {most_bytes:,} at most. Split it.")
+    if kind == "excel":
+        check_archive(path)
+    elif head.startswith(b"PK\x03\x04"):
         raise UnreadableFile(f"{path.name} is a ZIP archive or a workbook. Unpack it, or use `import excel`.")
-    if kind in ("json", "excel") and path.stat().st_size > MOST_IN_MEMORY:
-        raise UnreadableFile(f"{path.name} is over {MOST_IN_MEMORY // 1_000_000} MB. Send it as CSV or JSON Lines.")
-    reader = {"csv": _csv, "json": _json, "jsonl": _lines, "excel": _excel}[kind]
+
+
+def _open(path: Path, kind: str, sheet: str | None, most_bytes: int) -> tuple[dict[str, Any], Iterator[Record]]:
+    """What is known of the file before its first row, and its rows."""
+    if kind == "excel":
+        return _sheet(path, sheet, most_bytes)
+    encoding = encoding_of(path)
+    if kind == "csv":
+        separator = separator_of(path, encoding)
+        return {"encoding": encoding.name, "separator": separator}, csv_records(path, encoding, separator)
+    rows = array_records(path, encoding) if kind == "json" else line_records(path, encoding)
+    return {"encoding": encoding.name}, rows
+
+
+def _sheet(path: Path, sheet: str | None, most_bytes: int) -> tuple[dict[str, Any], Iterator[Record]]:
+    """The rows of one sheet, by the names in its first row that is not empty."""
+    book = Workbook(path, most_bytes)
+    if sheet is None:
+        sheet = next((name for name in book.sheets if next(book.rows(name), None)), next(iter(book.sheets)))
+    elif sheet not in book.sheets:
+        raise UnreadableFile(f"{path.name} has no sheet {sheet[:80]!r}, but {', '.join(book.sheets)[:200]}.")
+    return {"sheet": sheet, "sheets": tuple(book.sheets)}, _sheet_records(path, book, sheet)
+
+
+def _sheet_records(path: Path, book: Workbook, sheet: str) -> Iterator[Record]:
+    with closing(book.archive):
+        yield from _named(path, book.rows(sheet))
+
+
+def _named(path: Path, rows: Iterator[Row]) -> Iterator[Record]:
+    nothing: Row = (0, [])
+    _, first = next(rows, nothing)
+    names = named(path, [cell or "" for cell in first])
+    for number, cells in rows:
+        error = f"row {number}: {len(cells)} cells, {len(names)} expected" if len(cells) > len(names) else None
+        cells += [None] * (len(names) - len(cells))
+        beyond = (f"column {place}" for place in range(len(names) + 1, len(cells) + 1))
+        yield Record(number, zip([*names, *beyond], cells, strict=True), error)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Whatever damage shows becomes an ``UnreadableFile``."""
     try:
-        for record in reader(path):
-            if len(record) > MOST_COLUMNS:
-                raise UnreadableFile(f"{path.name} has more than {MOST_COLUMNS} columns.")
-            yield record
-    except (csv.Error, json.JSONDecodeError, UnicodeDecodeError, CalamineError) as error:
+        yield
+    except _DAMAGE as error:
         raise UnreadableFile(f"{path.name} is damaged or cut off: {error}.") from error
-
-
-def encoding_of(path: Path) -> str:
-    """UTF-16 by its mark, UTF-8 when all of it is, else Windows-1252."""
-    with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-        file.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while part := file.read(1 << 20):
-                decoder.decode(part)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8-sig"
-
-
-def _csv(path: Path) -> Iterator[Record]:
-    with path.open(encoding=encoding_of(path), newline="") as file:
-        first = file.readline(1 << 20)
-        file.seek(0)
-        separator = max(",;\t|", key=lambda sign: str.count(first, sign))
-        rows = csv.reader(file, delimiter=separator, strict=True)
-        names = [name.strip() for name in next(rows, list[str]())]
-        if not any(names):
-            raise UnreadableFile(f"{path.name} is empty.")
-        if len(set(names)) < len(names):
-            raise UnreadableFile(f"{path.name} has two columns of the same name.")
-        if len(names) > MOST_COLUMNS:
-            raise UnreadableFile(f"{path.name} has more than {MOST_COLUMNS} columns.")
-        for row in rows:
-            if not row:
-                continue
-            if len(row) != len(names):
-                raise UnreadableFile(f"{path.name}, line {rows.line_num}: {len(row)} cells, {len(names)} expected.")
-            yield dict(zip(names, row, strict=True))
-
-
-def _object(value: Any) -> Record:
-    if not isinstance(value, dict):
-        raise UnreadableFile("Every element must be an object with named values.")
-    return {str(key): _text(cell) for key, cell in value.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
-def _text(cell: Any) -> str | None:
-    if cell is None or isinstance(cell, str):
-        return cell
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else repr(cell)
-    return json.dumps(cell, ensure_ascii=False) if isinstance(cell, (dict, list)) else str(cell)
-
-
-def _json(path: Path) -> Iterator[Record]:
-    value = json.loads(path.read_text(encoding=encoding_of(path)), parse_float=str)
-    if not isinstance(value, list):
-        raise UnreadableFile(f"{path.name} must hold an array of objects.")
-    yield from map(_object, value)  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _lines(path: Path) -> Iterator[Record]:
-    with path.open(encoding=encoding_of(path)) as file:
-        for line in file:
-            if line.strip():
-                yield _object(json.loads(line, parse_float=str))
-
-
-def _excel(path: Path) -> Iterator[Record]:
-    opened: Any = CalamineWorkbook.from_path(path)  # pyright: ignore[reportUnknownMemberType]
-    with opened as book:
-        rows: Iterator[list[Any]] = iter(book.get_sheet_by_index(0).iter_rows())
-        names = [str(name).strip() for name in next(rows, list[Any]())]
-        if len(set(names)) < len(names):
-            raise UnreadableFile(f"{path.name} has two columns of the same name.")
-        for row in rows:
-            yield {name: _text(cell) for name, cell in zip(names, row, strict=False)}

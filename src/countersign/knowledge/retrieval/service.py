@@ -20,7 +20,9 @@ from ...providers.errors import EmbedderError
 from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
 from . import check, hydrate, quantities
+from .dynamic import templated
 from .models import Found, Record, Source
+from .numbers import read_numbers
 from .present import labels, quote_text
 
 log = structlog.get_logger("knowledge.retrieval")
@@ -39,6 +41,12 @@ def tidy(question: str) -> str:
 def verify(answer: str, sources: Sequence[str], question: str) -> dict[str, Any]:
     """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON."""
     return check.as_json(check.check_numbers(answer, sources, question))
+
+
+def says(answer: str, calculation: str) -> bool:
+    """Whether *answer* says the result of *calculation*, which follows the last equals sign of its first line."""
+    result = read_numbers(calculation.partition("\n")[0].rpartition(" = ")[2])
+    return not result or any(result[-1].value in (n.value, *n.alternatives) for n in read_numbers(answer))
 
 
 async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | None = None) -> Found:
@@ -85,7 +93,7 @@ async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]
         ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
         fields, relations = config.get("fields", ["*"]), config.get("relations", [])
         records = await hydrator.records(tx, ids, fields, relations, agent.language)
-    live = [_filled(source, records.get(source.row_id or 0)) for source in sources]
+    live = [_filled(source, records.get(source.row_id or 0), agent) for source in sources]
     gone = [source.id for source, filled in zip(sources, live, strict=True) if filled is None]
     if gone:
         async with app.db.transaction(caller) as tx:
@@ -94,20 +102,27 @@ async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]
     return [replace(source, n=n) for n, source in enumerate([s for s in live if s is not None], 1)]
 
 
-async def quotes(tx: Tx, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
+async def quotes(app: App, caller: Caller, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
     """Exact prices of the quantities that *question* asks for, as further sources after *sources*."""
     config = agent.hydration_config or {}
-    if config.get("table") != "ouvrages":
+    asked = quantities.read_request(question)[:MOST_QUOTES]
+    if config.get("table") != "ouvrages" or not asked:
         return []
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return await _computed(tx, agent, asked, len(sources))
+
+
+async def _computed(tx: Tx, agent: Agent, wanted: Sequence[quantities.Asked], before: int) -> list[Source]:
+    """The quotes of *wanted*, numbered after the *before* sources that there are."""
     computed: list[Source] = []
-    for asked in quantities.read_request(question)[:MOST_QUOTES]:
+    for asked in wanted:
         quote = await ouvrages.quote(tx, asked.code, asked.quantity, asked.unit)
         if quote is None:
             continue
         text = quote_text(quote, agent.language)
         computed.append(
             Source(
-                n=len(sources) + len(computed) + 1,
+                n=before + len(computed) + 1,
                 id=f"quote:{quote.id}:{asked.quantity}",
                 kind="quote",
                 title=text.split(labels(agent.language)["colon"])[0],
@@ -143,15 +158,16 @@ def _source(n: int, hit: Hit) -> Source:
     )
 
 
-def _filled(source: Source, record: Record | None) -> Source | None:
+def _filled(source: Source, record: Record | None, agent: Agent) -> Source | None:
     if record is None:
         return None
+    own = agent.source_template
     return replace(
         source,
         title=record.title,
         code=record.code,
         url=record.url,
-        content=record.text,
+        content=templated(own, record.row, agent.language) if own else record.text,
         row=record.row,
         relations=record.relations,
         row_hash=record.hash,

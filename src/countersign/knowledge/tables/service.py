@@ -14,6 +14,10 @@ from . import rows
 from .indexing import reread
 from .models import BadDefinition, Column, NoSuchTable, NotConfirmed, Table, TableExists
 from .schema import check_template, read_column, read_definition, renamed, uses
+from .values import BadValue as BadValue
+from .values import read as read_value
+
+__all__ = ["BadValue", "read_value"]  # an import reads values as a form does
 
 queries = sql.load(__package__ or "")
 
