@@ -112,6 +112,9 @@ ADDED: dict[int, str] = {
     10: """
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
+    11: """
+        UPDATE ai_sessions SET dispatch = '{"agent": "a", "reason": "only", "candidates": []}';
+    """,
 }
 
 
