@@ -115,6 +115,11 @@ ADDED: dict[int, str] = {
     11: """
         UPDATE ai_sessions SET dispatch = '{"agent": "a", "reason": "only", "candidates": []}';
     """,
+    12: """
+        INSERT INTO import_files (name, kind) VALUES ('prix.csv', 'csv');
+        INSERT INTO import_file_parts (file_id, position, content) SELECT id, 0, 'code' FROM import_files;
+        INSERT INTO import_mappings (name, target_table, mapping) VALUES ('Fournisseur', 'ouvrages', '{}');
+    """,
 }
 
 
