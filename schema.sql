@@ -233,6 +233,7 @@ CREATE FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) RETURNS TA
     AS $$
 DECLARE
     hit record;
+    held text[];
     fresh boolean := false;
     everything boolean;
 BEGIN
@@ -253,12 +254,14 @@ BEGIN
         END IF;
     END IF;
     everything := hit.abilities ? '*';
+    held := held_permissions(hit.owner);
     RETURN QUERY SELECT hit.owner, hit.home, hit.email::text, hit.name::text, hit.locale::text,
-        ARRAY(SELECT slug FROM unnest(held_permissions(hit.owner)) AS slug WHERE everything OR hit.abilities ? slug),
+        CASE WHEN 'api.access' = ANY (held) THEN
+            ARRAY(SELECT slug FROM unnest(held) AS slug WHERE everything OR hit.abilities ? slug) END,
         everything AND is_super_admin(hit.owner), hit.id, fresh;
 END $$;
 
-COMMENT ON FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) IS 'Who bears this token (hexadecimal SHA-256) and what they may do with it; nothing when it is unknown or expired.';
+COMMENT ON FUNCTION public.caller_for_token(p_token_hash text, p_ip inet) IS 'Who bears this token (hexadecimal SHA-256) and what they may do with it: NULL when they may not use the API at all. No row when it is unknown or expired.';
 
 CREATE FUNCTION public.check_system_config() RETURNS trigger
     LANGUAGE plpgsql

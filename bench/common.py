@@ -8,10 +8,18 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from countersign.kernel import migrate
+from countersign.kernel.app import App
+from countersign.kernel.settings import Settings
+from countersign.stack.embedder import Embedder
+from countersign.stack.postgres import Postgres
 
 Measure = Callable[["Bench"], Awaitable[None]]
 
@@ -63,6 +71,42 @@ class Bench:
         if options.json:
             options.json.write_text(json.dumps(bench.as_json(), indent=1))
         sys.exit(any(row.ok is False for row in bench.rows))
+
+
+@asynccontextmanager
+async def product() -> AsyncIterator[App]:
+    """The product on an empty database of its own, with the embedded embedder."""
+    with tempfile.TemporaryDirectory() as place:
+        postgres, local = Postgres(Path(place), durable=False), Embedder(Path(place))
+        await asyncio.gather(postgres.start(), local.start())
+        try:
+            await migrate.up(postgres.owner_url)
+            settings = Settings(home=Path(place), database_url=postgres.url, local_embedder_url=local.url)
+            async with App(settings) as app:
+                yield app
+        finally:
+            await asyncio.gather(postgres.stop(), local.stop())
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of how many questions the right hit came first, and among the first five, in one ranking."""
+
+    asked: int = 0
+    first: int = 0
+    five: int = 0
+
+    def add(self, right: Sequence[bool]) -> None:
+        """The hits of one more question, best first: whether each is right."""
+        self.asked += 1
+        self.first += any(right[:1])
+        self.five += any(right[:5])
+
+    def rows(self, bench: Bench, what: str, ranking: str, bar: int | None = None) -> None:
+        """Prints both shares; *bar* in percent is for the first place."""
+        first, five = 100 * self.first / self.asked, 100 * self.five / self.asked
+        bench.row(f"{what} first, {ranking}", first, "%", f">= {bar}" if bar else "", first >= bar if bar else None)
+        bench.row(f"{what} in five, {ranking}", five, "%", "", None)
 
 
 def machine() -> str:

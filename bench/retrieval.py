@@ -7,29 +7,23 @@ first half of the articles; the second half is printed beside it.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.common import Bench
+from bench.common import Bench, product
 from countersign.index import indexer, search
 from countersign.index import service as index
 from countersign.index.vectors import vector_index
-from countersign.kernel import migrate
 from countersign.kernel.access import system
 from countersign.kernel.app import App
-from countersign.kernel.settings import Settings
 from countersign.knowledge.documents import indexing
 from countersign.knowledge.documents import service as documents
 from countersign.knowledge.documents.models import NewDocument
 from countersign.providers.embedders import embedder
-from countersign.stack.embedder import Embedder
-from countersign.stack.postgres import Postgres
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "piaf-dev.json"
 COLLECTION = "piaf"
@@ -69,17 +63,9 @@ async def main(bench: Bench) -> None:
     if not DATA.exists():
         sys.exit(f"{DATA} is missing")
     paragraphs, questions = read(DATA)
-    with tempfile.TemporaryDirectory() as place:
-        postgres, local = Postgres(Path(place), durable=False), Embedder(Path(place))
-        await asyncio.gather(postgres.start(), local.start())
-        try:
-            await migrate.up(postgres.owner_url)
-            settings = Settings(home=Path(place), database_url=postgres.url, local_embedder_url=local.url)
-            async with App(settings) as app:
-                await load(app, paragraphs)
-                await measure(bench, app, questions)
-        finally:
-            await asyncio.gather(postgres.stop(), local.stop())
+    async with product() as app:
+        await load(app, paragraphs)
+        await measure(bench, app, questions)
 
 
 async def load(app: App, paragraphs: list[Paragraph]) -> None:

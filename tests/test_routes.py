@@ -82,10 +82,11 @@ async def client(site: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def nobody(house: App) -> dict[str, str]:
-    """Headers of a user who holds no permission at all."""
+    """Headers of somebody who may use the API, with a token for what they may do no longer."""
     async with house.db.transaction(system()) as tx:
-        user: User = await service.create_user(tx, "nobody@x.example", "Nobody", "long enough", [])
-        made = await service.create_token(tx, user, "t")
+        user: User = await service.create_user(tx, "nobody@x.example", "Nobody", "long enough", ["admin"])
+        made = await service.create_token(tx, user, "t", ["users.manage"])
+        await service.update_user(tx, user, roles=["api-client"])
     return {"Authorization": f"Bearer {made.plain}"}
 
 

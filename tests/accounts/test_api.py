@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from countersign.accounts import service
 from countersign.accounts.models import User
+from countersign.kernel.access import system
+from countersign.kernel.app import App
 from tests.conftest import Tenants
 
 Person = Callable[..., Awaitable[User]]
@@ -153,9 +156,12 @@ async def test_bad_requests_say_what_is_wrong(
 
 
 async def test_each_route_refuses_without_its_permission(
-    client: httpx.AsyncClient, person: Person, bearer: Bearer
+    house: App, client: httpx.AsyncClient, person: Person, bearer: Bearer
 ) -> None:
-    nobody = await bearer(await person("bob@x.example"))
+    bob = await person("bob@x.example", "admin")
+    nobody = await bearer(bob, "webhooks.manage")
+    async with house.db.transaction(system()) as tx:
+        await service.update_user(tx, bob, roles=["api-client"])
     nothing = "00000000-0000-0000-0000-000000000000"
     for method, path in (
         ("GET", "/tokens"),

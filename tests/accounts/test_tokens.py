@@ -44,22 +44,52 @@ async def test_shown_once_and_kept_as_a_hash(house: App, person: Person, owner: 
 async def test_the_callers_rights_are_the_intersection(
     client: httpx.AsyncClient, person: Person, bearer: Bearer
 ) -> None:
-    bob = await person("bob@x.example", "user")
+    bob = await person("bob@x.example", "api-client")
     everything = (await client.get("/probe", headers=await bearer(bob))).json()["permissions"]
     assert "agents.view" in everything and "users.manage" not in everything
-    some = await client.get("/probe", headers=await bearer(bob, "agents.view", "users.manage"))
+    some = await client.get("/probe", headers=await bearer(bob, "agents.view"))
     assert some.json()["permissions"] == ["agents.view"]
 
 
 async def test_a_role_that_is_taken_takes_effect_at_once(
     house: App, client: httpx.AsyncClient, person: Person, bearer: Bearer
 ) -> None:
-    bob = await person("bob@x.example", "user", "admin")
-    headers = await bearer(bob)
+    bob = await person("bob@x.example", "api-client", "admin")
+    headers, narrow = await bearer(bob), await bearer(bob, "agents.view", "users.manage")
     assert "users.manage" in (await client.get("/probe", headers=headers)).json()["permissions"]
     async with house.db.transaction(system()) as tx:
-        await service.update_user(tx, bob, roles=["user"])
+        await service.update_user(tx, bob, roles=["api-client"])
     assert "users.manage" not in (await client.get("/probe", headers=headers)).json()["permissions"]
+    assert (await client.get("/probe", headers=narrow)).json()["permissions"] == ["agents.view"]
+
+
+async def test_a_token_is_for_those_who_may_use_the_api(
+    house: App, client: httpx.AsyncClient, person: Person, bearer: Bearer
+) -> None:
+    bob = await person("bob@x.example", "api-client")
+    headers = await bearer(bob, "agents.view")
+    assert (await client.get("/probe", headers=headers)).status_code == 200
+    async with house.db.transaction(system()) as tx:
+        await service.update_user(tx, bob, roles=["user"])
+    refused = await client.get("/probe", headers=headers)
+    assert refused.status_code == 403 and refused.json()["permission"] == "api.access"
+    async with house.db.transaction(system()) as tx:
+        with pytest.raises(Invalid, match="may not use the API"):
+            await service.create_token(tx, bob, "useless")
+
+
+async def test_a_token_for_more_than_its_owner_may_is_refused(house: App, person: Person) -> None:
+    bob = await person("bob@x.example", "api-client")
+    async with house.db.transaction(system()) as tx:
+        with pytest.raises(Invalid, match=r"may not users\.manage"):
+            await service.create_token(tx, bob, "t", ["agents.view", "users.manage"])
+
+
+async def test_an_end_beyond_the_calendar_is_refused(client: httpx.AsyncClient, person: Person, bearer: Bearer) -> None:
+    headers = await bearer(await person("ada@x.example", "admin"))
+    body = {"name": "t", "expires_at": "9999-12-31T23:59:59-14:00"}
+    refused = await client.post("/api/v1/tokens", json=body, headers=headers)
+    assert refused.status_code == 422 and "year 9999" in refused.json()["detail"]
 
 
 async def test_only_a_whole_token_of_a_super_admin_is_super(
@@ -107,7 +137,7 @@ async def test_a_wrong_token_is_not_made_up_for_by_a_cookie(
 async def test_expired_revoked_and_orphaned_tokens_end_at_once(
     house: App, client: httpx.AsyncClient, person: Person, owner: Any
 ) -> None:
-    ada, bob = await person("ada@x.example", "user"), await person("bob@x.example", "user")
+    ada, bob = await person("ada@x.example", "api-client"), await person("bob@x.example", "api-client")
     async with house.db.transaction(system()) as tx:
         end = datetime.now(UTC) + timedelta(hours=1)
         expiring = await service.create_token(tx, ada, "expiring", expires=end)
@@ -128,7 +158,7 @@ async def test_expired_revoked_and_orphaned_tokens_end_at_once(
 async def test_use_is_written_at_most_once_a_minute(
     client: httpx.AsyncClient, person: Person, bearer: Bearer, owner: Any
 ) -> None:
-    headers = await bearer(await person("ada@x.example", "user"))
+    headers = await bearer(await person("ada@x.example", "api-client"))
     await client.get("/probe", headers=headers)
     [first] = await rows(owner, "SELECT last_used_at, host(last_used_ip) FROM api_tokens")
     assert first[1] == "192.0.2.7"
@@ -137,7 +167,7 @@ async def test_use_is_written_at_most_once_a_minute(
 
 
 async def test_a_new_address_is_audited(client: httpx.AsyncClient, person: Person, bearer: Bearer, owner: Any) -> None:
-    headers = await bearer(await person("ada@x.example", "user"))
+    headers = await bearer(await person("ada@x.example", "api-client"))
     statement = "SELECT user_email, host(ip_address) FROM audit_logs WHERE action = 'token.new-address'"
     for _ in range(2):
         await client.get("/probe", headers=headers)
@@ -178,12 +208,12 @@ async def test_a_token_for_somebody_stronger_is_refused(house: App, person: Pers
     admin, root = await person("ada@x.example", "admin"), await person("root@x.example", "super-admin")
     caller = await acting(admin)
     async with house.db.transaction(caller) as tx:
-        weaker = await person("bob@x.example", "user")
+        weaker = await person("bob@x.example", "api-client")
         await service.create_token(tx, weaker, "for bob")
     with pytest.raises(BeyondOwn):
         narrow = replace(caller, permissions=frozenset({"api.access", "users.manage"}))
         async with house.db.transaction(narrow) as tx:
-            await service.create_token(tx, weaker, "for bob", ["users.manage"])
+            await service.create_token(tx, weaker, "for bob", ["agents.view"])
     with pytest.raises(Exception, match="do not hold"):
         async with house.db.transaction(caller) as tx:
             await service.create_token(tx, root, "for root", ["agents.view"])
@@ -219,5 +249,5 @@ async def test_the_tenant_header_is_for_super_admins(
 async def test_the_language(
     client: httpx.AsyncClient, person: Person, bearer: Bearer, headers: dict[str, str], expected: str
 ) -> None:
-    token = await bearer(await person("ada@x.example", "user"))
+    token = await bearer(await person("ada@x.example", "api-client"))
     assert (await client.get("/probe", headers={**token, **headers})).json()["locale"] == expected

@@ -228,7 +228,7 @@ async def test_roles_of_another_tenant_do_not_exist(house: App, tenants: Tenants
 
 
 async def test_every_change_is_audited(house: App, person: Person, owner: Any) -> None:
-    ada = await person("ada@x.example", "user")
+    ada = await person("ada@x.example", "api-client")
     async with house.db.transaction(system()) as tx:
         await service.update_user(tx, ada, name="B")
         await service.set_password(tx, ada, "another password")

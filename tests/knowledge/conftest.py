@@ -36,10 +36,10 @@ class Site:
     clients: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def client(self, role: str = "user", tenant: int = 1, name: str = "") -> httpx.AsyncClient:
-        """An API client of a new person with *role*."""
+        """An API client of a new person with *role*, who may use the API."""
         email = f"{name or role}@tenant{tenant}.example"
         async with self.app.db.transaction(system(TenantId(tenant))) as tx:
-            person = await accounts.create_user(tx, email, name or role, PASSWORD, [role])
+            person = await accounts.create_user(tx, email, name or role, PASSWORD, [role, "api-client"])
             token = await accounts.create_token(tx, person, "test")
         headers = {"Authorization": f"Bearer {token.plain}"}
         return await self.clients.enter_async_context(httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30))

@@ -54,7 +54,14 @@ def test_a_port_that_is_taken(home_path: Path) -> None:
     with holding() as port:
         said = refused(home_path, "--port", str(port))
     assert said == f"Error: Port {port} is in use by another program. Choose another one with --port.\n"
-    assert not Home(home_path).postgres.exists()
+    assert not home_path.exists()
+
+
+def test_a_home_that_is_a_file(tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.write_text("mine")
+    said = refused(home, "--port", "0")
+    assert "Choose another home with --home" in said and home.read_text() == "mine"
 
 
 def test_an_address_that_is_not_ours(home_path: Path) -> None:

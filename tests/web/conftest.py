@@ -103,12 +103,13 @@ async def add_answer(
 ) -> tuple[UUID, UUID]:
     """A question and its answer in *session*; *context* changes what the answer rests on."""
     row = await tx.one(dict, "SELECT id FROM ai_sessions WHERE uuid = %(u)s", u=session)
-    question = await tx.one(dict, chat.queries.add_question, session=row["id"], content="Quel est le prix ?")
-    answer = await tx.one(dict, chat.queries.add_answer, session=row["id"], question=question["id"], prompt_version=1)
+    added = await tx.one(
+        dict, chat.queries.add_exchange, session=row["id"], content="Quel est le prix ?", prompt_version=1
+    )
     if status != "streaming":
         await tx.run(
             chat.queries.save_answer,
-            id=answer["id"],
+            id=added["answer_id"],
             content=CONTENT,
             status=status,
             rag_context=dumps({**await _context(tx, ouvrage_id), **context}),
@@ -118,7 +119,7 @@ async def add_answer(
             tokens_completion=40,
             ms=1234,
         )
-    return question["uuid"], answer["uuid"]
+    return added["question"], added["answer"]
 
 
 async def _context(tx: Any, ouvrage_id: int) -> dict[str, Any]:

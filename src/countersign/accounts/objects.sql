@@ -248,6 +248,7 @@ RETURNS TABLE (user_id bigint, tenant_id bigint, email text, name text, locale t
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     hit record;
+    held text[];
     fresh boolean := false;
     everything boolean;
 BEGIN
@@ -268,12 +269,15 @@ BEGIN
         END IF;
     END IF;
     everything := hit.abilities ? '*';
+    held := held_permissions(hit.owner);
     RETURN QUERY SELECT hit.owner, hit.home, hit.email::text, hit.name::text, hit.locale::text,
-        ARRAY(SELECT slug FROM unnest(held_permissions(hit.owner)) AS slug WHERE everything OR hit.abilities ? slug),
+        CASE WHEN 'api.access' = ANY (held) THEN
+            ARRAY(SELECT slug FROM unnest(held) AS slug WHERE everything OR hit.abilities ? slug) END,
         everything AND is_super_admin(hit.owner), hit.id, fresh;
 END $$;
 COMMENT ON FUNCTION caller_for_token(text, inet) IS
-    'Who bears this token (hexadecimal SHA-256) and what they may do with it; nothing when it is unknown or expired.';
+    'Who bears this token (hexadecimal SHA-256) and what they may do with it: NULL when they may not use the API at all. '
+    'No row when it is unknown or expired.';
 
 CREATE OR REPLACE FUNCTION caller_for_session(p_token_hash bytea)
 RETURNS TABLE (session_id bigint, user_id bigint, tenant_id bigint, email text, name text, locale text, permissions text[],

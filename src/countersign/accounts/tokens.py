@@ -15,7 +15,7 @@ from ..kernel.errors import Invalid, NotFound
 from ..kernel.json import dumps
 from .models import EVERYTHING, Permission, Token, UnknownPermission, User
 from .users import cover, cover_user
-from .who import token_hash
+from .who import API, NO_API, token_hash
 
 queries = sql.load(__package__ or "")
 
@@ -36,11 +36,16 @@ async def create_token(
 ) -> NewToken:
     """A token of *owner*; *abilities* are permissions, or ``*`` for all that the owner holds at the time of use.
 
-    Raises ``UnknownPermission``, ``Invalid``, ``BeyondOwn`` when the caller could not do what the token can.
+    Raises ``UnknownPermission``, ``Invalid``, also when the owner could not use it, and ``BeyondOwn`` when the caller
+    could not do what the token can.
     """
     name = name.strip()
     if not name or len(name) > 255:
         raise Invalid("A name has 1 to 255 characters.")
+    try:
+        expires = expires and expires.astimezone(UTC)
+    except OverflowError:
+        raise Invalid("A token ends in the year 9999 (UTC) at the latest.") from None
     if expires is not None and expires <= datetime.now(UTC):
         raise Invalid("The token would have expired already.")
     wanted = sorted(set(abilities))
@@ -49,6 +54,11 @@ async def create_token(
     known = {permission.slug for permission in await tx.all(Permission, queries.permissions)}
     if unknown := [slug for slug in wanted if slug not in known and slug != EVERYTHING]:
         raise UnknownPermission(f"There is no permission {', '.join(unknown)}.")
+    held = set(await tx.value(queries.held_by, user=owner.id))
+    if API not in held:
+        raise Invalid(NO_API.format(owner.email))
+    if beyond := [slug for slug in wanted if slug not in held and slug != EVERYTHING]:
+        raise Invalid(f"{owner.email} may not {', '.join(beyond)}, so the token could not either.")
     if EVERYTHING in wanted or (tx.caller and tx.caller.user_id != owner.id):
         await cover_user(tx, owner.id)
     cover(tx, set(wanted) - {EVERYTHING})

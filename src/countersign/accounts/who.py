@@ -14,13 +14,15 @@ from ..kernel import sql
 from ..kernel.access import Caller, TenantId, UserId
 from ..kernel.app import App
 from ..kernel.audit import audit
-from ..kernel.errors import NotFound
+from ..kernel.errors import Forbidden, NotFound
 from ..kernel.web import app_of
 
 queries = sql.load(__package__ or "")
 
 COOKIE = "countersign_session"
 TENANT_HEADER = "x-countersign-tenant"
+API = "api.access"  # of a token's owner, whatever the token itself is for
+NO_API = "{} may not use the API: that takes the permission “api.access”, which the role api-client has."
 LOCALES = ("fr", "en")
 AGENT_LENGTH = 500
 
@@ -32,7 +34,7 @@ class _Bearer:
     email: str
     name: str
     locale: str | None
-    permissions: list[str]
+    permissions: list[str] | None  # None: the owner may not use the API
     is_super: bool
     token_id: int
     new_address: bool
@@ -55,8 +57,8 @@ class _Session:
 async def authenticate(request: Request) -> Caller | None:
     """The caller of *request*, or None. Sets ``request.state.csrf``: None for tokens, which no browser sends by itself.
 
-    A token that is not valid is never made up for by a cookie. Raises ``Forbidden`` when somebody who may not names
-    another tenant, ``NotFound`` when there is no such tenant.
+    A token that is not valid is never made up for by a cookie. Raises ``Forbidden`` when the owner of a token may not
+    use the API or somebody who may not names another tenant, ``NotFound`` when there is no such tenant.
     """
     request.state.csrf = None
     authorization = request.headers.get("authorization")
@@ -92,6 +94,8 @@ async def _by_token(request: Request, authorization: str) -> Caller | None:
         )
     if found is None:
         return None
+    if found.permissions is None:
+        raise Forbidden(NO_API.format(found.email), permission=API)
     caller = _caller(request, found)
     if found.new_address:
         async with db.transaction(caller) as tx:
@@ -130,7 +134,7 @@ def _caller(request: Request, found: _Bearer | _Session) -> Caller:
         user_id=UserId(found.user_id),
         email=found.email,
         name=found.name,
-        permissions=frozenset(found.permissions),
+        permissions=frozenset(found.permissions or ()),
         is_super=found.is_super,
         locale=locale_of(request, found.locale),
     )

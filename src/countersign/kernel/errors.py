@@ -52,6 +52,12 @@ class Conflict(CountersignError):
     status = 409
 
 
+class PreconditionFailed(CountersignError):
+    """This has changed since you read it. Read it again and repeat your change."""
+
+    status = 412
+
+
 class TooLarge(CountersignError):
     """This is too large. Send less at a time."""
 
@@ -102,6 +108,7 @@ BY_STATUS: dict[int, type[CountersignError]] = {
         Forbidden,
         NotFound,
         Conflict,
+        PreconditionFailed,
         TooLarge,
         UnsupportedMedia,
         Invalid,

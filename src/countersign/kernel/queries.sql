@@ -76,3 +76,14 @@ SELECT ciphertext FROM secrets WHERE name = %(name)s::text;
 -- live_tenants
 -- Every tenant that is active, for schedules that serve each of them.
 SELECT id FROM live_tenants() AS tenant(id);
+
+-- lock_key
+-- Whoever creates with the same key is alone with it until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended(current_tenant() || ' ' || %(key)s::text, 0));
+
+-- made_once
+-- What a request with this key made within a day.
+SELECT auditable_id AS made, tags FROM audit_logs
+WHERE tenant_id = current_tenant() AND auditable_type = %(kind)s::text AND tags @> ARRAY[%(tag)s::varchar]
+  AND created_at > now() - interval '1 day'
+ORDER BY id DESC LIMIT 1;

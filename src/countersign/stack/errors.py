@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..kernel.errors import CountersignError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 # What PostgreSQL, Valkey and the C library say when nothing more can be written.
 FULL_WORDS = ("no space left on device", "disk quota exceeded", "file too large")
 
@@ -55,7 +55,7 @@ def explain(error: OSError, path: Path) -> StackError:
     reason = error.strerror or str(error)
     if error.errno in FULL:
         return disk_full(path)
-    if error.errno in FORBIDDEN:
+    if error.errno in UNUSABLE:
         where = error.filename or path
         return HomeNotWritable(
             f"{where} cannot be written: {reason}. Choose another home with --home or COUNTERSIGN_HOME."

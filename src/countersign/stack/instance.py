@@ -38,10 +38,12 @@ async def run(
 ) -> None:
     """Runs until SIGINT, SIGTERM or SIGHUP. Raises ``StackError`` and its kin with everything stopped."""
     place = Home(Settings(home=home).home if home else Settings().home)
+    settings = configure(place, port)
+    if not place.path.exists():
+        check_port(settings.host, settings.port)  # before a home is made that nobody would use
     place.prepare()
     with place.locked():
         place.withdraw()  # what a killed instance has left behind
-        settings = configure(place, port)
         check_room(place, first=not place.postgres.exists())
         check_port(settings.host, settings.port)
         place.secret_key()

@@ -80,6 +80,8 @@ async def test_a_session_belongs_to_its_owner_and_tenant(site: Make, owner: Any,
     for client in (other, stranger, reviewer):
         # Reading all is not asking in somebody's name.
         assert (await client.post(f"/api/v1/sessions/{session}/messages", json={"content": "x"})).status_code == 404
+    assert "<textarea" in (await mine.get(f"/sessions/{session}")).text
+    assert "<textarea" not in (await reviewer.get(f"/sessions/{session}")).text
     for client in (other, stranger):
         assert (await client.patch(f"/api/v1/sessions/{session}", json={"title": "x"})).status_code == 404
         assert (await client.delete(f"/api/v1/sessions/{session}")).status_code == 404

@@ -178,6 +178,14 @@ def test_a_guess_sees_how_numbers_and_dates_are_written() -> None:
     mapping = guess(["Réf.", "PU HT"], sample=sample)
     assert {name: column.source for name, column in mapping.columns.items()} == {"code": "Réf.", "unit_price": "PU HT"}
     assert values(mapping, sample[0])[0]["unit_price"] == 1234
+    other = [Record(1, [("code", "A"), ("prix", "1.234"), ("remise", "2,5")])]
+    assert values(guess(other[0], sample=other), other[0])[0]["unit_price"] == 1234, "another column tells"
+
+
+@pytest.mark.parametrize("written", ["€", "euros", "EUR", "eur"])
+def test_the_euro_has_one_spelling(written: str) -> None:
+    mapping = guess(["code", "Devise"])
+    assert values(mapping, Record(1, [("code", "A"), ("Devise", written)]))[0]["currency"] == "EUR"
 
 
 def test_a_table_of_users_takes_values_as_its_form_does() -> None:

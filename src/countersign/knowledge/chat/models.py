@@ -35,7 +35,7 @@ class AnswerRunning(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation with one agent, as lists and headers show it."""
+    """One conversation with one agent. *own*: the caller's, who may ask in it; others' can only be read."""
 
     uuid: UUID
     agent_slug: str
@@ -47,6 +47,7 @@ class Session:
     status: str
     external_session_id: str | None
     external_context: Any
+    own: bool
     created_at: datetime
     updated_at: datetime
 

@@ -8,7 +8,8 @@ RETURNING uuid;
 -- sessions
 -- Conversations, newest first: those of one user, or of all; of one agent; with a word in their title or questions.
 SELECT s.uuid, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, s.title,
-       s.message_count, s.status, s.external_session_id, s.external_context, s.created_at, s.updated_at
+       s.message_count, s.status, s.external_session_id, s.external_context,
+       s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.created_at, s.updated_at
 FROM ai_sessions s
 JOIN agents a ON a.id = s.agent_id
 WHERE s.status <> 'deleted'

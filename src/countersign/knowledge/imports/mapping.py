@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .models import CONFLICTS, TRANSFORMS, BadMapping, Column, Mapping
@@ -18,6 +18,7 @@ TYPE_WORDS = {
     "fournitures": "fourniture", "labor": "main_oeuvre", "labour": "main_oeuvre", "operator": "main_oeuvre",
     "main d'oeuvre": "main_oeuvre", "main d'œuvre": "main_oeuvre", "main d’œuvre": "main_oeuvre", "ouvrage": "simple",
 }  # fmt: skip
+WORDS_OF = {"type": TYPE_WORDS, "currency": {"€": "EUR", "euro": "EUR", "euros": "EUR", "eur": "EUR"}}
 SYNONYMS = {
     "code": ("code", "resource_code", "code_article", "reference", "ref", "article"),
     "name": ("name", "nom", "designation", "libelle", "intitule"),
@@ -50,13 +51,14 @@ def guess(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Reco
     for name in names:
         by_name.setdefault(_plain(name), name)
     columns: dict[str, Column] = {}
+    sign = decimal_sign(_typed(cell for record in sample for cell in record.values()))
     for name, field in target.fields.items():
         words = (name, *(SYNONYMS.get(name, ()) if target is OUVRAGES else ()))
         source = next((by_name[word] for word in words if word in by_name), None)
         if source is not None:
-            known = TYPE_WORDS if target is OUVRAGES and name == "type" else {}
+            known = WORDS_OF.get(name, {}) if target is OUVRAGES else {}
             transforms = ("trim", "unit") if target is OUVRAGES and name == "unit" else ("trim",)
-            told = _told(field, [record.get(source) for record in sample])
+            told = _told(field, list(_typed(record.get(source) for record in sample)), sign)
             columns[name] = Column(source, field.needed, transforms + told, map=dict(known))
     if missing := [name for name in target.key if name not in columns]:
         raise BadMapping(f"No column looks like {missing[0]}. Name one in a mapping.")
@@ -65,11 +67,15 @@ def guess(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Reco
     return Mapping(columns, key=target.key)
 
 
-def _told(field: Field, cells: list[str | None]) -> tuple[str, ...]:
-    """The transforms that the first values of a column ask for."""
-    texts = [cell for cell in cells if cell and not isinstance(cell, Number)]
+def _typed(cells: Iterable[str | None]) -> Iterator[str]:
+    """Those that somebody typed, and that are no numbers of the file itself."""
+    return (cell for cell in cells if cell and not isinstance(cell, Number))
+
+
+def _told(field: Field, texts: list[str], sign: str | None) -> tuple[str, ...]:
+    """The transforms that the first values of a column ask for; *sign* is what the other columns show."""
     if field.is_number:
-        sign = decimal_sign(texts)
+        sign = decimal_sign(texts) or sign
         thousands = any("," in text for text in texts)
         return ("decimal_fr",) if sign == "," else ("decimal_en",) if sign == "." and thousands else ()
     return ("date_fr",) if field.is_date and any(map(shows_french_date, texts)) else ()

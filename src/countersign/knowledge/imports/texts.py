@@ -167,7 +167,7 @@ def named(path: Path, cells: list[str]) -> list[str]:
     if not cells:
         raise UnreadableFile(f"{path.name} is empty.")
     if len(cells) > MOST_COLUMNS:
-        raise UnreadableFile(f"{path.name} has {len(cells)} columns, {MOST_COLUMNS} at most.")
+        raise UnreadableFile(f"{path.name} has more than {MOST_COLUMNS} columns.")
     names = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, 1)]
     if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise UnreadableFile(f"{path.name} has two columns of the same name: {', '.join(twice)[:200]}.")

@@ -207,10 +207,9 @@ class _SheetReader:
     def keep(self, value: str | None) -> None:
         if not value:
             return
-        if self.place > MOST_COLUMNS:
-            raise UnreadableFile(f"{self.book.path.name} has more than {MOST_COLUMNS} columns.")
-        self.cells += [None] * (self.place - len(self.cells))
-        self.cells[self.place - 1] = value
+        place = min(self.place, MOST_COLUMNS + 1)  # a stray cell far to the right refuses its row, and is kept near
+        self.cells += [None] * (place - len(self.cells))
+        self.cells[place - 1] = value
 
     def value(self, text: str) -> str | None:
         if self.kind == "s":

@@ -4,16 +4,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from ...kernel.errors import NotFound
+from ...kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
 
 TYPES = ("compose", "simple", "fourniture", "main_oeuvre")
+STORED = Decimal("0.0001")  # prices are stored to four decimals
 
 
 class NoSuchOuvrage(NotFound):
     """There is no such ouvrage, or it was deleted."""
+
+
+class CodeTaken(Conflict):
+    """Another ouvrage has this code. Choose another one."""
+
+
+class OuvrageInUse(Conflict):
+    """Others stand below this ouvrage or are made of it. Move or change those first."""
+
+
+class OuvrageChanged(PreconditionFailed):
+    """This ouvrage has changed since you read it. Reload it and repeat your change."""
+
+
+class ValueMissing(Invalid):
+    """Code, name, type, unit and currency cannot be empty. Fill them in."""
+
+
+class UnknownType(Invalid):
+    """This type of ouvrage does not exist. Choose compose, simple, fourniture or main_oeuvre."""
+
+
+class NoSuchParent(Invalid):
+    """There is no such ouvrage to stand below. Choose another one, or none."""
+
+
+class NotComposed(Invalid):
+    """Only a composed ouvrage is made of others. Change its type first."""
+
+
+class StillComposed(Invalid):
+    """It is made of components. Take them out before it becomes something else."""
+
+
+class NoSuchComponent(Invalid):
+    """There is no such ouvrage to be a component. Choose another one."""
+
+
+class ComponentTwice(Invalid):
+    """A component is there twice. Add the quantities up in one line."""
+
+
+class UnitMismatch(Invalid):
+    """A component cannot be counted in this unit. Use its own unit or one of the same measure."""
+
+
+class BadQuantity(Invalid):
+    """A quantity is above 0 and below a million, with four decimals at most. Correct it."""
+
+
+class BadPrice(Invalid):
+    """A price is a number with four decimals at most. Correct it."""
+
+
+class CostUnknown(Invalid):
+    """The components do not tell a cost yet. Give each of them a price first."""
+
+
+class BadCursor(Invalid):
+    """This cursor does not belong to this list. Begin again without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +102,14 @@ class Ouvrage:
     @property
     def differs(self) -> bool:
         """Whether the stored price of a composed item is not what its components cost."""
-        return self.type == "compose" and self.cost is not None and self.unit_price not in (None, self.cost)
+        if self.type != "compose" or self.cost is None or self.unit_price is None:
+            return False
+        return self.unit_price != self.cost.quantize(STORED, ROUND_HALF_UP)
+
+    @property
+    def etag(self) -> str:
+        """The version of it and of its composition, for ``If-Match``."""
+        return f'"{self.id}-{self.updated_at.timestamp():.6f}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +128,42 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One line of the tree; *below* counts what stands directly under it."""
+
+    id: int
+    parent_id: int | None
+    code: str
+    name: str
+    type: str
+    category: str | None
+    unit: str
+    unit_price: Decimal | None
+    currency: str
+    below: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of a composition as it is written; *unit* is the component's own when None."""
+
+    component_id: int
+    quantity: Decimal
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PriceChange:
-    """One change of a stored price; *actor* is None when nobody signed in made it."""
+    """One change of a stored price.
+
+    *source* is ``import``, ``edit``, or ``outside`` when nobody signed in made it; then *actor* is None.
+    """
 
     changed_at: datetime
     actor: str | None
+    source: str
+    import_log_id: int | None
+    import_name: str | None
     old_unit_price: Decimal | None
     new_unit_price: Decimal | None
 

@@ -53,9 +53,12 @@ ORDER BY o.code LIMIT %(most)s::bigint;
 
 -- prices
 -- Changes of the stored price, newest first, with who made them.
-SELECT h.created_at AS changed_at, u.name AS actor, h.old_unit_price, h.new_unit_price
+SELECT h.created_at AS changed_at, u.name AS actor, h.old_unit_price, h.new_unit_price, h.import_log_id,
+       l.source_name AS import_name,
+       CASE WHEN h.import_log_id IS NOT NULL THEN 'import' WHEN h.actor_id IS NOT NULL THEN 'edit' ELSE 'outside' END AS source
 FROM ouvrage_history h
 LEFT JOIN users u ON u.id = h.actor_id
+LEFT JOIN import_logs l ON l.id = h.import_log_id
 WHERE h.ouvrage_id = %(id)s::bigint AND 'unit_price' = ANY(h.changed)
 ORDER BY h.id DESC LIMIT %(most)s::bigint;
 
@@ -84,6 +87,125 @@ WHERE o.deleted_at IS NULL
   AND (%(q)s::text IS NULL OR starts_with(upper(o.code), upper(%(q)s::text))
        OR to_tsvector('french_unaccent', o.name || ' ' || coalesce(o.description, ''))
           @@ websearch_to_tsquery('french_unaccent', %(q)s::text));
+
+-- page
+-- A page of the list in one of its orders, after the ouvrage where the page before it ended.
+SELECT o.id, o.parent_id, o.code, o.name, o.type, o.category, o.unit, o.unit_price, o.currency
+FROM ouvrages o
+CROSS JOIN LATERAL (SELECT coalesce(o.unit_price, -999999999) AS price) AS p
+WHERE o.deleted_at IS NULL
+  AND (%(type)s::text IS NULL OR o.type = %(type)s::text)
+  AND (%(category)s::text IS NULL OR o.category = %(category)s::text)
+  AND (%(parent)s::bigint IS NULL OR o.parent_id = %(parent)s::bigint)
+  AND (%(price_min)s::numeric IS NULL OR o.unit_price >= %(price_min)s::numeric)
+  AND (%(price_max)s::numeric IS NULL OR o.unit_price <= %(price_max)s::numeric)
+  AND (%(q)s::text IS NULL OR starts_with(upper(o.code), upper(%(q)s::text))
+       OR to_tsvector('french_unaccent', o.name || ' ' || coalesce(o.description, ''))
+          @@ websearch_to_tsquery('french_unaccent', %(q)s::text))
+  AND (%(after_id)s::bigint IS NULL OR CASE %(sort)s::text
+       WHEN 'code' THEN (o.code::text, o.id) > (%(after)s::text, %(after_id)s::bigint)
+       WHEN '-code' THEN (o.code::text, o.id) < (%(after)s::text, %(after_id)s::bigint)
+       WHEN 'name' THEN (o.name::text, o.id) > (%(after)s::text, %(after_id)s::bigint)
+       WHEN '-name' THEN (o.name::text, o.id) < (%(after)s::text, %(after_id)s::bigint)
+       WHEN 'unit_price' THEN (p.price, o.id) > (%(after_price)s::numeric, %(after_id)s::bigint)
+       WHEN '-unit_price' THEN (p.price, o.id) < (%(after_price)s::numeric, %(after_id)s::bigint) END)
+ORDER BY CASE WHEN %(sort)s::text = 'code' THEN o.code END,
+         CASE WHEN %(sort)s::text = '-code' THEN o.code END DESC,
+         CASE WHEN %(sort)s::text = 'name' THEN o.name END,
+         CASE WHEN %(sort)s::text = '-name' THEN o.name END DESC,
+         CASE WHEN %(sort)s::text = 'unit_price' THEN p.price END,
+         CASE WHEN %(sort)s::text = '-unit_price' THEN p.price END DESC,
+         CASE WHEN starts_with(%(sort)s::text, '-') THEN -o.id ELSE o.id END
+LIMIT %(limit)s::bigint;
+
+-- branches
+-- What stands directly below an ouvrage, or at the top of the tree, by code, after one of them.
+SELECT o.id, o.parent_id, o.code, o.name, o.type, o.category, o.unit, o.unit_price, o.currency,
+       (SELECT count(*) FROM ouvrages b WHERE b.parent_id = o.id AND b.deleted_at IS NULL) AS below
+FROM ouvrages o
+WHERE o.deleted_at IS NULL
+  AND (o.parent_id = %(parent)s::bigint OR (%(parent)s::bigint IS NULL AND o.parent_id IS NULL))
+  AND (%(after)s::text IS NULL OR o.code::text > %(after)s::text)
+ORDER BY o.code LIMIT %(most)s::bigint;
+
+-- lock_ouvrage
+-- Whoever changes an ouvrage is alone with it until the commit.
+SELECT id FROM ouvrages WHERE id = %(id)s::bigint AND deleted_at IS NULL FOR UPDATE;
+
+-- add_ouvrage
+-- A new ouvrage; the price of a hundred square metres becomes that of one.
+INSERT INTO ouvrages (code, name, description, type, category, subcategory, unit, unit_price, currency, technical_specs, parent_id)
+SELECT %(code)s::text, %(name)s::text, %(description)s::text, %(type)s::text, %(category)s::text, %(subcategory)s::text, n.unit,
+       round(%(unit_price)s::numeric / n.factor, 4), %(currency)s::text, %(technical_specs)s::jsonb, %(parent_id)s::bigint
+FROM normalise_unit(%(unit)s::text) AS n
+RETURNING id;
+
+-- change_ouvrage
+-- Writes every field of an ouvrage; its history keeps those that differ.
+UPDATE ouvrages o
+SET code = %(code)s::text, name = %(name)s::text, description = %(description)s::text, type = %(type)s::text,
+    category = %(category)s::text, subcategory = %(subcategory)s::text, unit = n.unit,
+    unit_price = round(%(unit_price)s::numeric / n.factor, 4), currency = %(currency)s::text,
+    technical_specs = %(technical_specs)s::jsonb, parent_id = %(parent_id)s::bigint
+FROM normalise_unit(%(unit)s::text) AS n
+WHERE o.id = %(id)s::bigint;
+
+-- renew_ouvrage
+-- A changed composition is a new version of its ouvrage.
+UPDATE ouvrages SET name = name WHERE id = %(id)s::bigint;
+
+-- delete_ouvrage
+-- Out of sight; what it was stays in the history.
+UPDATE ouvrages SET deleted_at = now() WHERE id = %(id)s::bigint AND deleted_at IS NULL;
+
+-- holding
+-- Codes of live ouvrages that stand below one or are made of it.
+SELECT o.code FROM ouvrages o
+WHERE o.deleted_at IS NULL
+  AND (o.parent_id = %(id)s::bigint OR EXISTS (
+      SELECT FROM ouvrage_components k WHERE k.parent_id = o.id AND k.component_id = %(id)s::bigint))
+ORDER BY o.code LIMIT 5;
+
+-- made_of
+-- Live ouvrages whose composition reaches one of these, at any depth: what they cost follows.
+WITH RECURSIVE above AS (
+    SELECT unnest(%(ids)s::bigint[]) AS id
+    UNION
+    SELECT k.parent_id FROM above a JOIN ouvrage_components k ON k.component_id = a.id
+)
+SELECT o.id FROM above a JOIN ouvrages o ON o.id = a.id AND o.deleted_at IS NULL;
+
+-- reading_collections
+-- Collections of agents that answer from ouvrages.
+SELECT DISTINCT qdrant_collection AS name FROM agents
+WHERE hydration_config ->> 'table' = 'ouvrages' AND qdrant_collection IS NOT NULL AND deleted_at IS NULL;
+
+-- fit_parts
+-- Lines of a composition with their unit in one spelling, and what is wrong with them; a line of « 2 × 100 m2 » is 200 m².
+SELECT r.component_id, r.place, c.code, trim_scale(r.quantity * coalesce(n.factor, 1)) AS quantity, nullif(n.unit, c.unit) AS unit,
+       c.id IS NULL AS missing, r.unit IS NOT NULL AND unit_ratio(r.unit, c.unit) IS NULL AS mismatch
+FROM jsonb_to_recordset(%(parts)s::jsonb) AS r(component_id bigint, quantity numeric, unit text, place integer)
+LEFT JOIN ouvrages c ON c.id = r.component_id AND c.deleted_at IS NULL
+LEFT JOIN LATERAL normalise_unit(r.unit) AS n ON r.unit IS NOT NULL
+ORDER BY r.place;
+
+-- cut_components
+-- Takes out of a composition what it holds no more.
+DELETE FROM ouvrage_components WHERE parent_id = %(id)s::bigint AND NOT component_id = ANY(%(kept)s::bigint[]);
+
+-- change_components
+-- New quantities, units and places of components that stay.
+UPDATE ouvrage_components k SET quantity = r.quantity, unit = r.unit, sort_order = r.place
+FROM jsonb_to_recordset(%(parts)s::jsonb) AS r(component_id bigint, quantity numeric, unit text, place integer)
+WHERE k.parent_id = %(id)s::bigint AND k.component_id = r.component_id
+  AND (k.quantity, k.unit, k.sort_order) IS DISTINCT FROM (r.quantity, r.unit, r.place);
+
+-- add_components
+-- Components that are new to a composition.
+INSERT INTO ouvrage_components (parent_id, component_id, quantity, unit, sort_order)
+SELECT %(id)s::bigint, r.component_id, r.quantity, r.unit, r.place
+FROM jsonb_to_recordset(%(parts)s::jsonb) AS r(component_id bigint, quantity numeric, unit text, place integer)
+WHERE NOT EXISTS (SELECT FROM ouvrage_components k WHERE k.parent_id = %(id)s::bigint AND k.component_id = r.component_id);
 
 -- categories
 -- Categories in use.

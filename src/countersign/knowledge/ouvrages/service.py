@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ...kernel import sql
 from ...kernel.database import Row, Tx
-from .models import Component, Line, NoSuchOuvrage, Ouvrage, PriceChange, Quote, Summary
+from .models import Branch, Component, Line, NoSuchOuvrage, Ouvrage, PriceChange, Quote, Summary
 
 queries = sql.load(__package__ or "")
 
@@ -46,6 +46,11 @@ async def breakdown(tx: Tx, ouvrage_id: int) -> list[Line]:
 async def children(tx: Tx, parents: Sequence[int], most: int = 50) -> list[Summary]:
     """Live ouvrages directly below *parents* in the tree, by code."""
     return await tx.all(Summary, queries.children, parents=list(parents), most=most)
+
+
+async def branches(tx: Tx, parent: int | None, *, after: str | None = None, most: int = 200) -> list[Branch]:
+    """What stands directly below *parent*, or at the top, by code, *after* a code."""
+    return await tx.all(Branch, queries.branches, parent=parent, after=after, most=most)
 
 
 async def used_in(tx: Tx, ouvrage_id: int, most: int = 50) -> list[Summary]:
