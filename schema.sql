@@ -6727,6 +6727,9 @@ REVOKE ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) FROM PUB
 GRANT ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) TO countersign_app;
 GRANT ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) TO countersign_system;
 
+REVOKE ALL ON FUNCTION public.fail_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fail_document() TO countersign_app;
+
 REVOKE ALL ON FUNCTION public.fail_job(p_id bigint, p_token bigint, p_error text, p_retry_in interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fail_job(p_id bigint, p_token bigint, p_error text, p_retry_in interval) TO countersign_app;
 

@@ -112,6 +112,9 @@ ADDED: dict[int, str] = {
     10: """
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
+    11: """
+        INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
+    """,
 }
 
 

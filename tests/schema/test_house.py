@@ -180,6 +180,7 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
         "refresh_statistics",
         "build_dynamic_table",
         "alter_dynamic_table",
+        "drop_dynamic_table",
     }
 
 

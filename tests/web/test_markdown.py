@@ -172,8 +172,9 @@ def test_a_passage_is_marked_through_whatever_blocks_it_runs(text: str, passage:
     start = text.index(passage)
     html = render(text, passage=(start, start + len(passage)))
     assert re.sub(r"</?mark[^>]*>", "", html) == render(text), "marking changes nothing else"
-    marked = "".join(re.findall(r"<mark[^>]*>(.*?)</mark>", html, re.DOTALL))
-    words = re.findall(r"[^\W_]+", re.sub(r"<[^>]*>", "", passage))
+    marked = " ".join(re.findall(r"<mark[^>]*>(.*?)</mark>", html, re.DOTALL))
+    # The number of an item and the bars of a table are drawn by the browser.
+    words = re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", passage))
     assert re.findall(r"[^\W_]+", marked) == words
     assert html.count('id="passage"') == 1
 

@@ -24,7 +24,7 @@ THEMES = ("auto", "light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the rail: shown to whoever holds *permission*, or one of those below it."""
+    """One entry of the rail: shown to whoever holds *permission*; without one, to whoever may see what stands below."""
 
     name: str
     path: str
@@ -62,6 +62,22 @@ def page(request: Request, template: str, *, status: int = 200, **data: Any) -> 
     return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "HX-Request, Cookie, Accept-Language"})
 
 
+def _allowed(places: Sequence[Place], caller: Caller | None) -> list[Place]:
+    return [place for place in places if caller is not None and caller.may(place.permission)]
+
+
+def places_of(caller: Caller | None) -> list[Place]:
+    """The rail of *caller*; records lead to the first of their lists that may be opened."""
+    records = _allowed(RECORDS, caller)
+    found: list[Place] = []
+    for place in PLACES:
+        if place.permission:
+            found += _allowed([place], caller)
+        elif records:
+            found.append(replace(place, path=records[0].path))
+    return found
+
+
 def context(request: Request) -> dict[str, Any]:
     """What every template may use."""
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -73,13 +89,8 @@ def context(request: Request) -> dict[str, Any]:
         given = {**dict(request.query_params), **changed}
         return urlencode({name: value for name, value in given.items() if value not in (None, "")})
 
-    records = [p for p in RECORDS if caller is not None and caller.may(p.permission)]
-    # Records lead to the first of their lists that the reader may open.
-    places = [
-        p if p.permission else replace(p, path=records[0].path)
-        for p in PLACES
-        if caller is not None and (caller.may(p.permission) if p.permission else records)
-    ]
+    records = _allowed(RECORDS, caller)
+    places = places_of(caller)
     return {
         "user": caller,
         "csrf": getattr(request.state, "csrf", None) or "",

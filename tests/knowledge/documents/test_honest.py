@@ -11,11 +11,10 @@ import pytest
 from countersign.index import service as index
 from countersign.kernel.access import Caller
 from countersign.kernel.app import App
-from countersign.kernel.json import dumps
 from countersign.knowledge.documents import service
 from countersign.knowledge.documents.indexing import KIND
 from countersign.knowledge.documents.models import NewDocument
-from tests.web.conftest import Sample, Visit
+from tests.web.conftest import Sample, Visit, add_answer
 
 
 async def add(app: App, who: Caller, text: str, collection: str = "docs") -> tuple[UUID, int]:
@@ -48,7 +47,7 @@ async def test_a_citation_of_a_replaced_text_shows_what_was_quoted_and_leads_to_
         assert (await client.get(f"/records/documents/{old}?passage={passage}")).status_code == 404
 
 
-@pytest.mark.parametrize(("deleted", "said"), [(False, "remplacé depuis"), (True, "supprimé depuis")])
+@pytest.mark.parametrize(("deleted", "said"), [(False, "remplacé depuis"), (True, "supprimée depuis")])
 async def test_the_evidence_says_what_became_of_a_passage(
     house: App, sample: Sample, visit: Visit, deleted: bool, said: str
 ) -> None:
@@ -57,18 +56,14 @@ async def test_the_evidence_says_what_became_of_a_passage(
     source: dict[str, Any] = {"n": 1, "id": "e", "kind": KIND, "title": "Règlement", "content": "Le badge coûte 10 €."}
     source |= {"table": "document_chunks", "row_id": passage, "url": f"/records/documents/{old}?passage={passage}"}
     async with house.db.transaction(who) as tx:
-        await tx.run(
-            "UPDATE ai_messages SET rag_context = %(c)s::jsonb WHERE uuid = %(u)s",
-            c=dumps({"sources": [source]}),
-            u=sample.answer,
-        )
+        _, answer = await add_answer(tx, sample.session, sample.ouvrage, sources=[source], hydrated_data={})
     if deleted:
         async with house.db.transaction(who) as tx:
             await service.delete(tx, old)
     else:
         await add(house, who, "Le badge coûte 12 €.")
     async with visit(who) as client:
-        drawn = (await client.get(f"/messages/{sample.answer}/sources/1")).text
+        drawn = (await client.get(f"/messages/{answer}/sources/1")).text
     assert said in drawn
     assert "Le badge coûte 10 €." in drawn, "the answer keeps what it quoted"
     assert (f"passage={passage}" in drawn) is not deleted

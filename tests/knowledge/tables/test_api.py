@@ -225,7 +225,7 @@ async def test_what_is_wrong_with_a_value_is_said_in_the_readers_language(visit:
         for said in ("code a 31 caractères, 30 au plus", "price doit être un nombre", "since doit être une date"):
             assert said in french
         assert "specs doit être du JSON" in french
-        assert "Certaines valeurs ne conviennent pas" in french
+        assert "Des valeurs ne conviennent pas" in french
         await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "A"})
         doubled = await client.post(at, data={"v-code": "A"})
         assert doubled.status_code == 409

@@ -25,6 +25,9 @@ BEGIN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION fail_document() IS 'Trigger: a file whose job has failed has failed too, and a job tells so.';
+ALTER FUNCTION fail_document() OWNER TO countersign_system;
+REVOKE ALL ON FUNCTION fail_document() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fail_document() TO countersign_app;
 CREATE OR REPLACE TRIGGER jobs_fail_document AFTER UPDATE OF status ON jobs
     FOR EACH ROW WHEN (NEW.name = 'documents.convert' AND NEW.status IN ('failed', 'cancelled'))
     EXECUTE FUNCTION fail_document();

@@ -72,6 +72,8 @@ def _placed(of: Table, sort: str, value: Any) -> str:
             value = read(replace(known[sort], precision=1000, scale=500), value)
         except BadValue as error:
             raise BadCursor() from error
+    if value is None:
+        raise BadCursor()
     return str(value)
 
 
