@@ -122,4 +122,4 @@ WHERE id = %(id)s::bigint;
 -- collections
 -- Where agents search ouvrages.
 SELECT DISTINCT qdrant_collection AS name FROM agents
-WHERE hydration_config ->> 'table' = 'ouvrages' AND qdrant_collection IS NOT NULL;
+WHERE hydration_config ->> 'table' = 'ouvrages' AND deleted_at IS NULL;
