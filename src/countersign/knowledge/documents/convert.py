@@ -10,7 +10,7 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
@@ -114,7 +114,8 @@ class Result:
         if "error" in answer:
             raise BadDocument(answer["error"])
         found: list[dict[str, Any]] = answer["texts"]
-        return cls([Text(**{**one, "pages": tuple(one["pages"])}) for one in found], words, lines)
+        texts = [replace(Text(**one), pages=tuple(one["pages"])) for one in found]
+        return cls(texts, words, lines)
 
     def content(self, text: Text) -> bytes:
         """The text itself, as UTF-8."""
