@@ -113,6 +113,9 @@ ADDED: dict[int, str] = {
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
     11: """
+        UPDATE ai_sessions SET dispatch = '{"agent": "a", "reason": "only", "candidates": []}';
+    """,
+    12: """
         INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
     """,
 }
