@@ -17,7 +17,7 @@ from countersign.index import service as index
 from countersign.index.vectors import vector_index
 from countersign.kernel.access import system
 from countersign.kernel.app import App
-from countersign.knowledge.imports import service as imports
+from countersign.knowledge.imports.bring import bring
 from countersign.knowledge.ouvrages import indexing
 from countersign.providers.embedders import embedder
 
@@ -39,13 +39,13 @@ async def main(bench: Bench) -> None:
 async def load(app: App) -> None:
     """The price book becomes ouvrages, and its index is brought up to date."""
     begun = time.perf_counter()
-    _, report = await imports.bring(app.db, system(), DATA, "csv", None, lambda _: None)
-    print(f"{report.inserted} of {report.total} imported in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    done = await bring(app, system(), DATA, "csv")
+    print(f"{done.inserted_rows} of {done.total_rows} imported in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
     begun = time.perf_counter()
     async with app.db.transaction(system()) as tx:
         await index.mark_all(tx, COLLECTION, indexing.KIND)
-    done = await indexer.index(app, system(), COLLECTION)
-    print(f"{done.indexed} indexed in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    indexed = await indexer.index(app, system(), COLLECTION)
+    print(f"{indexed.indexed} indexed in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
 
 
 async def measure(bench: Bench, app: App) -> None:

@@ -108,7 +108,8 @@ async def test_every_statement_prepares(file: Path, database: Clone) -> None:
     wrong: list[str] = []
     async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as connection:
         for number, statement in enumerate(statements(file)):
-            text = statement.text
+            # COPY has no plan to prepare; that its table and columns exist shows as well when they are selected.
+            text = re.sub(r"^COPY (\w+) \(([^)]+)\) FROM STDIN$", r"SELECT \2 FROM \1", statement.text)
             for position, name in enumerate(statement.parameters, start=1):
                 text = text.replace(f"%({name})s", f"${position}")
             try:

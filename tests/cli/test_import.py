@@ -19,7 +19,7 @@ def test_a_file_is_brought_and_a_bad_one_ends_with_an_error(
     monkeypatch.setenv("COUNTERSIGN_HOME", str(tmp_path))
     (tmp_path / "a.csv").write_text("code;nom;unité;prix\nA;Vis;u;1,5\n")
     dry = CliRunner().invoke(countersign, ["import", "csv", str(tmp_path / "a.csv"), "--dry-run", "--json"])
-    assert (json.loads(dry.stdout)["id"], json.loads(dry.stdout)["inserted"]) == (None, 1), dry.output
+    assert (json.loads(dry.stdout)["id"], json.loads(dry.stdout)["inserted"]) == (1, 1), dry.output
     real = CliRunner().invoke(countersign, ["import", "csv", str(tmp_path / "a.csv"), "--json"])
-    assert (json.loads(real.stdout)["id"], json.loads(real.stdout)["inserted"]) == (1, 1)
+    assert (json.loads(real.stdout)["id"], json.loads(real.stdout)["inserted"]) == (2, 1)
     assert CliRunner().invoke(countersign, ["import", "excel", str(tmp_path / "a.csv")]).exit_code == 1

@@ -49,6 +49,9 @@ DEFINERS = {
     "sign_in_attempts_recent": "returns two numbers",
     "mark_expired_validations": "serves every tenant where none is set",
     "cleanup_old_data": "partitions are shared; follows fixed retention",
+    "purge_months": "partitions are shared; needs the owner",
+    "purge_jobs": "the operator purges for every tenant; within one where it is set",
+    "old_jobs": "returns a number",
     "configure_tenant": "trigger",
     "refresh_statistics": "statistics are shared; needs the owner",
     "build_dynamic_table": "creates a table of the caller's tenant; needs the owner",
@@ -93,7 +96,8 @@ async def test_tables_without_a_tenant_are_few_and_known(own: Desk) -> None:
         f"""{TABLES} AND c.relname !~ '^{INDEX}' AND NOT EXISTS (
             SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)""",
     )
-    assert shared == ["permissions", "sign_in_attempts", "status_transitions", "tenants"]
+    # import_staging is a shape that each import copies; it holds no row.
+    assert shared == ["import_staging", "permissions", "sign_in_attempts", "status_transitions", "tenants"]
 
 
 async def test_tenant_ids_are_required_and_filled(own: Desk) -> None:
@@ -177,6 +181,7 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
         "ensure_partitions",
         "detach_partitions",
         "drop_archived_partitions",
+        "purge_months",
         "refresh_statistics",
         "build_dynamic_table",
         "alter_dynamic_table",

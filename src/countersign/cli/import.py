@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json as wire
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .tools import Home, Json, emit, run, say
+
+if TYPE_CHECKING:
+    from ..knowledge.imports.models import Import
 
 app = typer.Typer(help="Bring prices from a file into the library of ouvrages.", no_args_is_help=True)
 
@@ -50,41 +52,40 @@ def excel(
 
 
 def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, home: Path | None, json: bool) -> None:
+    import logging
+
+    import structlog
+
     from ..kernel.access import system
-    from ..kernel.database import Database
+    from ..kernel.app import App
     from ..kernel.settings import Settings
-    from ..knowledge.imports import service
+    from ..knowledge import jobs as _  # noqa: F401  (the job registers itself)
+    from ..knowledge.imports.bring import bring
     from ..knowledge.imports.mapping import parse
-    from ..knowledge.imports.models import BadMapping, Report
+    from ..knowledge.imports.models import BadMapping
+    from .index import bar
 
-    def tell(done: int) -> None:
-        if sys.stderr.isatty():
-            typer.echo(f"\r{done} rows read", err=True, nl=False)
-
-    async def work() -> tuple[int | None, Report]:
-        if table != "ouvrages":
-            raise BadMapping("Rows can be brought into ouvrages.")
+    async def work() -> Import:
         try:
             plan = parse(wire.loads(mapping.read_text())) if mapping else None
         except (OSError, ValueError) as error:
             raise BadMapping(f"The mapping cannot be read: {error}") from error
         operator = replace(system(), user_agent="countersign import")
-        async with Database(Settings.load(home).require_database(), pool_size=2) as db:
-            if dry:
-                return None, await service.dry_run(db, operator, file, kind, plan, tell)
-            return await service.bring(db, operator, file, kind, plan, tell)
+        async with App(Settings.load(home)) as instance:
+            with bar("rows") as tell:
+                return await bring(instance, operator, file, kind, plan, table=table, dry_run=dry, tell=tell)
 
-    import_id, report = run(work())
+    # Standard output is the result, and what a job would log of a bad file is said below in one line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    done = run(work())
+    report = done.report or {}
     if json:
-        emit({"id": import_id, "dry_run": dry, **asdict(report)})
+        emit({"id": done.id, "dry_run": dry, **report})
         return
+    prices = f"; prices: {report['prices_up']} up, {report['prices_down']} down"
     say(
-        f"{report.total} rows: {report.inserted} new, {report.updated} changed, {report.unchanged} unchanged,"
-        f" {report.skipped} skipped, {report.failed} refused"
-        + (
-            f"; prices: {report.prices_up} up, {report.prices_down} down"
-            if report.prices_up + report.prices_down
-            else ""
-        )
-        + (". Nothing was written." if dry else f". Import {import_id}.")
+        f"{done.total_rows} rows: {done.inserted_rows} new, {done.updated_rows} changed,"
+        f" {done.unchanged_rows} unchanged, {done.skipped_rows} skipped, {done.failed_rows} refused"
+        + (prices if report["prices_up"] + report["prices_down"] else "")
+        + (". Nothing was written." if dry else f". Import {done.id}.")
     )

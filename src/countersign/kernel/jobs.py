@@ -82,6 +82,10 @@ class JobContext:
             )
             await events.whisper(tx, "job.progress", id=self.job.id, done=done, total=total, note=note)
 
+    async def hold(self, tx: Tx) -> None:
+        """Until *tx* ends nobody cancels the job or takes it over. Raises ``LeaseLost``."""
+        await _guarded(tx, queries.hold_job, id=self.job.id, token=self.job.lease_token)
+
 
 Work = Callable[..., Awaitable[Any]]
 

@@ -5,6 +5,7 @@ from .chat import jobs as chat_jobs
 from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
+from .imports import jobs as imports_jobs
 from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
@@ -14,6 +15,7 @@ __all__ = [
     "chat_probes",
     "documents_indexing",
     "documents_jobs",
+    "imports_jobs",
     "ouvrages_indexing",
     "tables_indexing",
 ]

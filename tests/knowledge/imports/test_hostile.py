@@ -18,12 +18,11 @@ import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from countersign.kernel.access import system
 from countersign.kernel.app import App
-from countersign.knowledge.imports import service
-from countersign.knowledge.imports.mapping import guess, parse, values
+from countersign.knowledge.imports.mapping import guess, values
 from countersign.knowledge.imports.models import UnreadableFile
 from countersign.knowledge.imports.reading import KINDS, inspect, records
+from tests.knowledge.imports.bringing import bring
 
 NS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 HUGE = 100_000_000
@@ -318,7 +317,7 @@ async def test_a_formula_is_kept_as_the_text_that_it_is(
     evil = "=cmd|' /C calc'!A0"
     with (tmp_path / "a.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["code", "nom", "unité"], ["A", evil, "u"], ["B", "@SUM(1+1)", "u"]])
-    await service.bring(house.db, system(), tmp_path / "a.csv", "csv", None, lambda _: None)
+    await bring(house, tmp_path / "a.csv")
     found = await (await owner.execute("SELECT name FROM ouvrages ORDER BY code")).fetchall()
     assert found == [(evil,), ("@SUM(1+1)",)]
 
@@ -330,10 +329,10 @@ async def test_a_name_in_the_file_never_becomes_sql(
     attack = "'); DELETE FROM users; --"
     with (tmp_path / "a.csv").open("w", newline="") as file:
         csv.writer(file).writerows([names, ["A", attack, "u", "1", "2", "3"], ["A", attack, "u", "1", "2", "3"]])
-    mapping = parse({"columns": {"code": {"from": "code"}, "name": {"from": "nom"}, "unit": {"from": "u"},
+    mapping = ({"columns": {"code": {"from": "code"}, "name": {"from": "nom"}, "unit": {"from": "u"},
                                  "description": {"from": names[3]}, "category": {"from": names[5]}}})  # fmt: skip
-    _, report = await service.bring(house.db, system(), tmp_path / "a.csv", "csv", mapping, lambda _: None)
-    assert (report.inserted, report.failed) == (1, 1)
+    done = await bring(house, tmp_path / "a.csv", mapping=mapping)
+    assert (done.inserted_rows, done.failed_rows) == (1, 1)
     found = await (await owner.execute("SELECT name, description, category, tenant_id FROM ouvrages")).fetchall()
     assert found == [(attack, "1", "3", 1)]
     data = await (await owner.execute("SELECT data FROM import_errors")).fetchall()

@@ -11,12 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from countersign.kernel.access import system
-from countersign.kernel.database import Database
-from countersign.knowledge.imports import service
-from countersign.knowledge.imports.mapping import guess
-from countersign.knowledge.imports.models import Report
-from countersign.knowledge.imports.reading import inspect
+from countersign.kernel.app import App
+from tests.knowledge.imports.bringing import bring, counts
 from tests.knowledge.imports.files import KINDS
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "prices-fr-paris.csv"
@@ -30,12 +26,6 @@ def prices() -> list[dict[str, str]]:
     """The rows of the file. Windows-1252 has the micro sign, not the Greek letter; its row is refused for its length."""
     with REAL.open(encoding="utf-8", newline="") as file:
         return [{name: cell.replace("μ", "µ") for name, cell in row.items()} for row in csv.DictReader(file)]
-
-
-async def bring(db: Database, path: Path, kind: str) -> Report:
-    found = inspect(path, kind)
-    plan = guess(found.names, sample=found.sample)
-    return (await service.bring(db, system(), path, kind, plan, lambda _: None))[1]
 
 
 async def everything(owner: Connection) -> tuple[list[Any], list[Any]]:
@@ -62,10 +52,10 @@ def expected() -> tuple[int, list[tuple[int, str]]]:
     return len(first), refused
 
 
-async def test_the_real_file_adds_up_row_by_row(db: Database, owner: Connection) -> None:
+async def test_the_real_file_adds_up_row_by_row(house: App, owner: Connection) -> None:
     good, refused = expected()
-    report = await bring(db, REAL, "csv")
-    assert (report.total, report.inserted, report.failed) == (7184, good, len(refused))
+    report = await bring(house, REAL, "csv")
+    assert (report.total_rows, report.inserted_rows, report.failed_rows) == (7184, good, len(refused))
     kept, told = await everything(owner)
     assert told == refused
     assert {row[6] for row in kept} == {
@@ -74,30 +64,32 @@ async def test_the_real_file_adds_up_row_by_row(db: Database, owner: Connection)
     by_code = {row[0]: row[7] for row in kept}
     hundred = next(row for row in prices() if row["unit"] == "100 m2")
     assert by_code[hundred["resource_code"]] == round(Decimal(hundred["price_avg"]) / 100, 4)
-    again = await bring(db, REAL, "csv")
-    assert (again.inserted, again.updated, again.unchanged, again.failed) == (0, 0, good, len(refused))
+    again = await bring(house, REAL, "csv")
+    assert counts(again) == (7184, 0, 0, good, len(refused))
 
 
-async def test_every_kind_of_file_gives_the_same_database(db: Database, owner: Connection, tmp_path: Path) -> None:
-    await bring(db, REAL, "csv")
+async def test_every_kind_of_file_gives_the_same_database(house: App, owner: Connection, tmp_path: Path) -> None:
+    await bring(house, REAL, "csv")
     reference = await everything(owner)
     for name, (kind, write) in KINDS.items():
         await owner.execute("TRUNCATE ouvrages, import_logs CASCADE")
         write(tmp_path / "prices", prices(), NUMBERS)
-        await bring(db, tmp_path / "prices", kind)
+        await bring(house, tmp_path / "prices", kind)
         kept = await everything(owner)
         assert kept == reference, name
 
 
-async def test_an_edited_copy_changes_what_was_edited(db: Database, owner: Connection, tmp_path: Path) -> None:
-    await bring(db, REAL, "csv")
+async def test_an_edited_copy_changes_what_was_edited(house: App, owner: Connection, tmp_path: Path) -> None:
+    await bring(house, REAL, "csv")
     before, _ = await everything(owner)
     refused = {number for number, _ in expected()[1]}
     edited = [dict(row) for row in prices()]
     for row in [row for number, row in enumerate(edited, 1) if number not in refused][100:110]:
         row["price_avg"] = str(Decimal(row["price_avg"]) + 1000)
     KINDS["semicolons"][1](tmp_path / "prices.csv", edited, NUMBERS)
-    report = await bring(db, tmp_path / "prices.csv", "csv")
-    assert (report.inserted, report.updated, report.prices_up, report.prices_down) == (0, 10, 10, 0)
+    report = await bring(house, tmp_path / "prices.csv", "csv")
+    assert counts(report)[1:3] == (0, 10)
+    assert report.report is not None
+    assert (report.report["prices_up"], report.report["prices_down"]) == (10, 0)
     after, _ = await everything(owner)
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 10

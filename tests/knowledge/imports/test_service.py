@@ -12,11 +12,10 @@ import psycopg
 import pytest
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 
-from countersign.kernel.access import system
-from countersign.kernel.database import Database
-from countersign.knowledge.imports import service
+from countersign.kernel.app import App
 from countersign.knowledge.imports.mapping import parse
-from countersign.knowledge.imports.models import BadMapping, Report, UnreadableFile
+from countersign.knowledge.imports.models import BadMapping, UnreadableFile
+from tests.knowledge.imports.bringing import bring, counts
 
 ROWS = [
     {"code": "BA13", "nom": "Plaque de plâtre", "type": "Material", "unité": "100 m2", "prix": "1234.50"},
@@ -24,15 +23,6 @@ ROWS = [
     {"code": "VIS", "nom": "Encore", "type": "Material", "unité": "u", "prix": "1"},
     {"code": "MO", "nom": "=cmd|' /C calc'!A0", "type": "Labor", "unité": "heures", "prix": "abc"},
 ]
-
-
-async def bring(db: Database, path: Path, kind: str = "csv", mapping: Any = None) -> Report:
-    plan = parse(mapping) if mapping else None
-    return (await service.bring(db, system(), path, kind, plan, lambda _: None))[1]
-
-
-def counts(report: Report) -> tuple[int, ...]:
-    return report.total, report.inserted, report.updated, report.unchanged, report.failed
 
 
 def french(path: Path) -> None:
@@ -78,10 +68,10 @@ def excel(path: Path) -> None:
     ],
 )
 async def test_the_same_rows_give_the_same_ouvrages_in_every_kind_of_file(
-    db: Database, owner: psycopg.AsyncConnection[Any], tmp_path: Path, kind: str, write: Any
+    house: App, owner: psycopg.AsyncConnection[Any], tmp_path: Path, kind: str, write: Any
 ) -> None:
     write(tmp_path / "prices.xlsx")
-    assert counts(await bring(db, tmp_path / "prices.xlsx", kind)) == (4, 2, 0, 0, 2)
+    assert counts(await bring(house, tmp_path / "prices.xlsx", kind)) == (4, 2, 0, 0, 2)
     found = await (
         await owner.execute("SELECT code, name, type, unit, unit_price FROM ouvrages ORDER BY code")
     ).fetchall()
@@ -91,37 +81,41 @@ async def test_the_same_rows_give_the_same_ouvrages_in_every_kind_of_file(
     ]
     errors = await (await owner.execute("SELECT row_number, error FROM import_errors ORDER BY 1")).fetchall()
     assert errors == [(3, "code VIS stands in row 2 already"), (4, "unit_price: « abc » is not a number")]
-    assert counts(await bring(db, tmp_path / "prices.xlsx", kind)) == (4, 0, 0, 2, 2)
+    assert counts(await bring(house, tmp_path / "prices.xlsx", kind)) == (4, 0, 0, 2, 2)
 
 
 async def test_a_price_that_changed_is_named_in_its_history_and_a_dry_run_only_tells(
-    db: Database, owner: psycopg.AsyncConnection[Any], tmp_path: Path
+    house: App, owner: psycopg.AsyncConnection[Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "prices.json"
     file.write_text(json.dumps(ROWS[:2]))
-    await bring(db, file, "json")
+    await bring(house, file, "json")
     file.write_text(json.dumps([ROWS[0], {**ROWS[1], "prix": "0.07"}]))
-    told = await service.dry_run(db, system(), file, "json", None, lambda _: None)
-    assert (told.updated, told.prices_up, told.largest_rise) == (1, 1, Decimal("0.02"))
-    assert (await (await owner.execute("SELECT count(*) FROM import_logs")).fetchone()) == (1,)
-    assert counts(await bring(db, file, "json")) == (2, 0, 1, 1, 0)
+    told = await bring(house, file, "json", dry_run=True)
+    assert told.report is not None
+    assert (told.updated_rows, told.report["prices_up"], told.report["largest_rise"]) == (1, 1, "0.0200")
+    jump = {"code": "VIS", "name": "Vis, 25 mm", "old": "0.0500", "new": "0.0700", "percent": "40.0"}
+    assert [{name: each[name] for name in jump} for each in told.report["jumps"]] == [jump]
+    prices = await owner.execute("SELECT unit_price FROM ouvrages WHERE code = 'VIS'")
+    assert await prices.fetchall() == [(Decimal("0.05"),)]
+    assert counts(await bring(house, file, "json")) == (2, 0, 1, 1, 0)
     history = await owner.execute("SELECT old_unit_price, new_unit_price, import_log_id FROM ouvrage_history")
-    assert await history.fetchall() == [(Decimal("0.05"), Decimal("0.07"), 2)]
+    assert await history.fetchall() == [(Decimal("0.05"), Decimal("0.07"), 3)]
 
 
 @pytest.mark.parametrize(
     "content",
     [b"PK\x03\x04....", b'code,"never closed', ",".join(f"c{n}" for n in range(300)).encode() + b"\n", b""],
 )
-async def test_a_file_that_cannot_be_read_says_so(db: Database, tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_cannot_be_read_says_so(house: App, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.csv").write_bytes(content)
     with pytest.raises(UnreadableFile):
-        await bring(db, tmp_path / "bad.csv")
+        await bring(house, tmp_path / "bad.csv")
 
 
-async def test_a_nul_refuses_its_row_alone(db: Database, tmp_path: Path) -> None:
+async def test_a_nul_refuses_its_row_alone(house: App, tmp_path: Path) -> None:
     (tmp_path / "nul.csv").write_bytes(b"code,nom,unit\nA,x\0y,m\nB,good,m\n")
-    assert counts(await bring(db, tmp_path / "nul.csv")) == (2, 1, 0, 0, 1)
+    assert counts(await bring(house, tmp_path / "nul.csv")) == (2, 1, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +131,8 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "prices-fr-paris.csv"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL.name} is not beside this checkout")
-async def test_a_real_price_book_adds_up_and_a_second_import_changes_nothing(db: Database) -> None:
-    first = await bring(db, REAL)
-    assert first.total == first.inserted + first.failed == 7184
-    second = await bring(db, REAL)
-    assert counts(second) == (7184, 0, 0, first.inserted, first.failed)
+async def test_a_real_price_book_adds_up_and_a_second_import_changes_nothing(house: App) -> None:
+    first = await bring(house, REAL)
+    assert first.total_rows == first.inserted_rows + first.failed_rows == 7184
+    second = await bring(house, REAL)
+    assert counts(second) == (7184, 0, 0, first.inserted_rows, first.failed_rows)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from ...kernel.errors import Invalid
+from ...kernel.errors import Conflict, Invalid, NotFound
 
 TRANSFORMS = frozenset({"trim", "upper", "lower", "unit", "decimal_fr", "decimal_en", "date_fr", "null_if_empty"})
 CONFLICTS = frozenset({"update", "skip", "error"})
@@ -55,3 +57,94 @@ class Report:
     prices_down: int
     largest_rise: Any
     largest_fall: Any
+
+
+class NoSuchImport(NotFound):
+    """There is no such import, or no such file of one."""
+
+
+class NoSuchMapping(NotFound):
+    """There is no mapping of this name."""
+
+
+class NotRunning(Conflict):
+    """This import has ended; there is nothing to cancel."""
+
+
+class NotUndoable(Conflict):
+    """This import cannot be undone."""
+
+
+class FileGone(Conflict):
+    """The bytes of this file are not kept any more. Send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was sent; *names* are its columns, *kept* whether its bytes are still there."""
+
+    id: int
+    uuid: UUID
+    name: str
+    kind: str
+    size_bytes: int
+    sha256: str | None
+    names: list[str]
+    created_at: datetime
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A mapping by name, as people write it; *names* are the columns of the file that it was made for."""
+
+    id: int
+    name: str
+    target_table: str
+    names: list[str]
+    mapping: dict[str, Any]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import as its page shows it: what it is told, how far it is, what it did."""
+
+    id: int
+    source_type: str
+    source_name: str | None
+    target_table: str
+    mapping: dict[str, Any] | None
+    dry_run: bool
+    status: str
+    total_rows: int
+    imported_rows: int
+    failed_rows: int
+    inserted_rows: int
+    updated_rows: int
+    unchanged_rows: int
+    skipped_rows: int
+    report: dict[str, Any] | None
+    first_error: str | None
+    phase: str | None
+    rows_done: int
+    rows_expected: int | None
+    rows_per_second: int | None
+    seconds_left: int | None
+    file_id: int | None
+    job_id: int | None
+    author: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    undone_at: datetime | None
+    created_at: datetime
+
+    @property
+    def going(self) -> bool:
+        """Whether its job has not ended."""
+        return self.status in ("pending", "processing")
+
+    @property
+    def undoable(self) -> bool:
+        """Whether it wrote something that may be taken back."""
+        return self.status == "completed" and not self.dry_run and self.inserted_rows + self.updated_rows > 0

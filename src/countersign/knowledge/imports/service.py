@@ -1,110 +1,191 @@
-"""Bringing a file into the price library: one transaction, so that an interrupted import leaves nothing."""
+"""Imports: asked for, listed, cancelled, undone; what was refused; mappings by name. The work itself is in ``jobs``."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from ...index import service as index
-from ...kernel import sql
+from ...kernel import jobs, sql
 from ...kernel.access import Caller
+from ...kernel.app import App
 from ...kernel.audit import audit
 from ...kernel.database import Database, Row, Tx
-from ...kernel.errors import CountersignError
-from ...kernel.events import publish
+from ...kernel.jobs import JobId
 from ...kernel.json import dumps
-from .mapping import guess, values
-from .models import Mapping, Report, UnreadableFile
-from .reading import Record, records
+from . import files, staging
+from .mapping import guess, parse, written
+from .models import BadMapping, File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
+from .models import Saved as Saved
+from .reading import inspect
+from .records import Found
 
 queries = sql.load(__package__ or "")
-OUVRAGE = "ouvrage"
-EVERY = 2_000  # rows between two signs of life
-Told = Callable[[int], None]
+
+RUN = "imports.run"
+OUVRAGES = "ouvrages"
+AT_ONCE = 1000
+PREVIEWED = 10
 
 
-async def dry_run(db: Database, caller: Caller, path: Path, kind: str, mapping: Mapping | None, tell: Told) -> Report:
-    """What ``bring`` would do with the file; nothing is written. Raises ``UnreadableFile`` and ``BadMapping``."""
-    async with db.transaction(caller) as tx:
-        mapping, rows = _open(path, kind, mapping)
-        report = await _stage(tx, mapping, rows, tell)
-        await tx.run(queries.clear_staging)
-        return report
+def target(name: str) -> str:
+    """Where rows may go. Raises ``BadMapping``."""
+    if name != OUVRAGES:
+        raise BadMapping("Rows can be brought into ouvrages.")
+    return name
 
 
-async def bring(
-    db: Database, caller: Caller, path: Path, kind: str, mapping: Mapping | None, tell: Told
-) -> tuple[int, Report]:
-    """Imports the file into ouvrages, whole or not at all; returns the number of the import and what it did.
-
-    A refused row stops no other. Raises ``UnreadableFile`` and ``BadMapping``.
-    """
-    mapping, rows = _open(path, kind, mapping)
-    async with db.transaction(caller) as tx:
-        import_id = await tx.value(
-            queries.begin_import, kind=kind, name=path.name[:255], mapping=dumps(asdict(mapping))
-        )
-    try:
-        async with db.transaction(caller) as tx:
-            report = await _stage(tx, mapping, rows, tell)
-            await _write(tx, import_id, kind, mapping, report)
-    except CountersignError as error:
-        async with db.transaction(caller) as tx:
-            await tx.run(queries.fail_import, id=import_id, error=error.detail)
-            await publish(tx, "import.failed", id=import_id, error=error.detail)
-        raise
-    return import_id, report
+async def begin(
+    tx: Tx, file: File, mapping: Mapping, *, table: str = OUVRAGES, dry_run: bool = False, tags: tuple[str, ...] = ()
+) -> int:
+    """An import of *file* that a job will do, or a dry run of it; returns its number. Raises ``FileGone``."""
+    if not file.kept:
+        raise FileGone()
+    import_id = await tx.value(
+        queries.add_import, file=file.id, target=target(table), mapping=dumps(written(mapping)), dry_run=dry_run
+    )
+    job = await jobs.enqueue(tx, RUN, import_id=import_id)
+    await tx.run(queries.await_job, id=import_id, job=job)
+    new = {"file": file.name, "table": table, "dry_run": dry_run}
+    await audit(tx, "create", "import", import_id, new=new, tags=tags)
+    return import_id
 
 
-def _open(path: Path, kind: str, mapping: Mapping | None) -> tuple[Mapping, Iterator[Record]]:
-    rows = records(path, kind)
-    first = next(rows, None)
-    if first is None:
-        raise UnreadableFile(f"{path.name} holds no rows.")
-    return mapping or guess(first), itertools.chain([first], rows)
+async def imports(tx: Tx, *, before: int | None = None, limit: int = 50) -> list[Import]:
+    """The newest first; *before* a number."""
+    return await tx.all(Import, queries.imports, id=None, before=before, limit=limit)
 
 
-async def _stage(tx: Tx, mapping: Mapping, rows: Iterator[Record], tell: Told) -> Report:
+async def one(tx: Tx, import_id: int) -> Import:
+    """Raises ``NoSuchImport``."""
+    found = await tx.first(Import, queries.imports, id=import_id, before=None, limit=1)
+    if found is None:
+        raise NoSuchImport()
+    return found
+
+
+async def run_dry(tx: Tx, import_id: int, *, tags: tuple[str, ...] = ()) -> int:
+    """The import that a dry run described; returns its number. Raises ``NoSuchImport``, ``FileGone``."""
+    dry = await one(tx, import_id)
+    if dry.file_id is None or not dry.dry_run:
+        raise NoSuchImport("This is no dry run.")
+    file = await files.by_id(tx, dry.file_id)
+    return await begin(tx, file, parse(dry.mapping), table=dry.target_table, tags=tags)
+
+
+async def cancel(tx: Tx, import_id: int) -> None:
+    """Ends an import that is going on; nothing of it stays. Raises ``NoSuchImport``, ``NotRunning``."""
+    found = await one(tx, import_id)
+    if not found.going or found.job_id is None:
+        raise NotRunning()
+    await jobs.cancel(tx, JobId(found.job_id))  # the job's end is the import's
+    await audit(tx, "cancel", "import", import_id)
+
+
+async def undo(tx: Tx, import_id: int) -> None:
+    """Rows that it added go, rows that it changed are what they were. Raises ``NotUndoable`` when any changed since."""
+    found = await tx.first(Row, queries.lock_import, id=import_id)
+    if found is None:
+        raise NoSuchImport()
+    if found["status"] != "completed" or found["dry_run"]:
+        raise NotUndoable("Only an import that ended well can be undone, and only once.")
     await tx.value(queries.one_at_a_time)
-    await tx.run(queries.clear_staging)
-    done = 0
-    while batch := list(itertools.islice(rows, EVERY)):
-        staged: list[Row] = []
-        for record in batch:
-            done += 1
-            row, error = values(mapping, record)
-            # What PostgreSQL cannot hold is shown without it.
-            data = {name.replace("\0", ""): (text or "").replace("\0", "") for name, text in record.items()}
-            staged.append({**({} if error else row), "row_number": done, "data": data, "error": error})
-        await tx.run(queries.stage_rows, rows=dumps(staged))
-        tell(done)
-    unit = mapping.columns.get("unit")
-    if unit and "unit" in unit.transforms:
-        await tx.run(queries.normalise_units)
-    await tx.run(queries.refuse_duplicates)
-    await tx.run(queries.find_targets, given=list(mapping.columns))
-    await tx.run(queries.refuse_unfit, conflict=mapping.on_conflict)
-    return await tx.one(Report, queries.report, conflict=mapping.on_conflict)
+    left = await tx.one(Row, queries.undoable, id=import_id)
+    changed = found["inserted_rows"] + found["updated_rows"] - left["inserted"] - left["updated"]
+    if changed:
+        raise NotUndoable(
+            f"{changed} of its rows were edited, deleted or put to use since. Correct them, or leave it.", rows=changed
+        )
+    await tx.run(queries.take_back, id=import_id)
+    await tx.run(queries.put_back, id=import_id)
+    await tx.run(queries.end_undo, id=import_id)
+    for row in await tx.all(Row, queries.collections):
+        await index.run_soon(tx, row["name"])
+    await audit(tx, "undo", "import", import_id, new=left)
 
 
-async def _write(tx: Tx, import_id: int, kind: str, mapping: Mapping, report: Report) -> None:
-    await tx.value(queries.name_import, id=import_id)
-    ids: list[int] = []
-    if mapping.on_conflict == "update":
-        changed = await tx.all(Row, queries.update_ouvrages, given=list(mapping.columns), kind=kind, id=import_id)
-        ids += [row["id"] for row in changed]
-    ids += [row["id"] for row in await tx.all(Row, queries.insert_ouvrages, kind=kind, id=import_id)]
-    await tx.run(queries.keep_errors, id=import_id)
-    counts = {
-        name: getattr(report, name) for name in ("total", "failed", "inserted", "updated", "unchanged", "skipped")
-    }
-    await tx.run(queries.clear_staging)
-    await tx.run(queries.complete_import, id=import_id, report=dumps(asdict(report)), **counts)
-    if ids:
-        for each in await tx.all(Row, queries.collections):
-            await index.mark(tx, each["name"], OUVRAGE, ids)
-        await index.touch(tx, OUVRAGE, ids)
-    await audit(tx, "import", "ouvrages", import_id, new=counts)
-    await publish(tx, "import.completed", id=import_id, **counts)
+# -- what was refused
+
+
+async def refused(tx: Tx, import_id: int, *, after: int = 0, limit: int = 100) -> list[Row]:
+    """Refused rows in order: ``row_number error data``."""
+    return await tx.all(Row, queries.errors, id=import_id, after=after, limit=limit)
+
+
+async def reasons(tx: Tx, import_id: int) -> list[Row]:
+    """Why rows were refused, most frequent first: ``reason rows first``."""
+    return await tx.all(Row, queries.error_reasons, id=import_id)
+
+
+async def every_refused(db: Database, caller: Caller, import_id: int) -> AsyncIterator[list[Row]]:
+    """All refused rows, some at a time."""
+    last = 0
+    while True:
+        async with db.transaction(caller, read_only=True) as tx:
+            found = await refused(tx, import_id, after=last, limit=AT_ONCE)
+        if found:
+            yield found
+            last = found[-1]["row_number"]
+        if len(found) < AT_ONCE:
+            return
+
+
+# -- mappings
+
+
+async def looked_at(app: App, caller: Caller, file: File) -> Found:
+    """How a stored file is written, and its first rows. Raises ``UnreadableFile``, ``FileGone``."""
+    async with files.opened(app, caller, file) as path:
+        return await asyncio.to_thread(inspect, path, file.kind)
+
+
+async def proposed(tx: Tx, found: Found, names: Sequence[str], table: str = OUVRAGES) -> Mapping:
+    """A saved mapping for these columns, that of their last import, or a guess. Raises ``BadMapping``."""
+    for each in await mappings(tx, table=table, names=names):
+        return parse(each.mapping)
+    last = await tx.value(queries.last_mapping, target=table, names=list(names))
+    return parse(last) if last else guess(found.names, sample=found.sample)
+
+
+async def mappings(
+    tx: Tx, *, name: str | None = None, table: str | None = None, names: Sequence[str] | None = None
+) -> list[Saved]:
+    """Mappings by name, the latest first; those of a target, or made for a file with these columns."""
+    wanted = None if names is None else list(names)
+    return await tx.all(Saved, queries.mappings, name=name, target=table, names=wanted)
+
+
+async def mapping_named(tx: Tx, name: str) -> Saved:
+    """Raises ``NoSuchMapping``."""
+    for found in await mappings(tx, name=name):
+        return found
+    raise NoSuchMapping()
+
+
+async def save_mapping(tx: Tx, name: str, mapping: Mapping, names: Sequence[str], table: str = OUVRAGES) -> Saved:
+    """Keeps *mapping* under *name*, in place of the one that had it."""
+    said = written(mapping)
+    saved = await tx.value(
+        queries.save_mapping, name=name, target=target(table), names=list(names), mapping=dumps(said)
+    )
+    await audit(tx, "update", "import_mapping", saved, new={"name": name, "mapping": said})
+    return await mapping_named(tx, name)
+
+
+async def drop_mapping(tx: Tx, name: str) -> None:
+    """Raises ``NoSuchMapping``."""
+    gone = await tx.value(queries.drop_mapping, name=name)
+    if gone is None:
+        raise NoSuchMapping()
+    await audit(tx, "delete", "import_mapping", gone, old={"name": name})
+
+
+async def preview(tx: Tx, mapping: Mapping, found: Found) -> list[dict[str, Any]]:
+    """The first rows as they would be stored, each with its error. Nothing is kept."""
+    await staging.stage(tx, mapping, iter(found.sample), _silent)
+    return await tx.all(Row, queries.first_staged, most=PREVIEWED)
+
+
+async def _silent(_phase: str, _done: int, _total: int | None) -> None:
+    return None

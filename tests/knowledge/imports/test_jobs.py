@@ -1,0 +1,209 @@
+"""The job: killed, cancelled, given up, undone. Nothing is half done, nothing is doubled, no import seems to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from countersign.kernel import jobs
+from countersign.kernel.access import Caller, system
+from countersign.kernel.app import App
+from countersign.kernel.settings import Settings
+from countersign.knowledge.imports import files, service
+from countersign.knowledge.imports.models import Import, NoSuchImport, NotRunning, NotUndoable
+from tests.conftest import Tenants
+from tests.knowledge.imports.bringing import bring, counts
+
+MANY = 60_000
+Owner = psycopg.AsyncConnection[Any]
+
+
+def prices(path: Path, rows: int, first: str = "10") -> Path:
+    lines = (f"LOT-{n:06};Plaque numéro {n};fourniture;m²;{n % 900 + 1},50" for n in range(1, rows))
+    path.write_text("\n".join(["code;nom;type;unité;prix", f"LOT-000000;Première;fourniture;m²;{first}", *lines]))
+    return path
+
+
+async def one(house: App, import_id: int, caller: Caller | None = None) -> Import:
+    async with house.db.transaction(caller or system(), read_only=True) as tx:
+        return await service.one(tx, import_id)
+
+
+async def value(owner: Owner, statement: str) -> Any:
+    row = await (await owner.execute(statement.encode())).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def begun(house: App, path: Path) -> int:
+    """An import that waits for a worker."""
+    with path.open("rb") as content:
+        file = await files.keep(house, system(), path.name, content)
+    found = await service.looked_at(house, system(), file)
+    async with house.db.transaction(system()) as tx:
+        return await service.begin(tx, file, await service.proposed(tx, found, file.names))
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"job_lease_seconds": 3.0})
+
+
+@pytest.mark.parametrize("phase", ["reading", "writing"])
+async def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_is_doubled(
+    house: App, owner: Owner, settings: Settings, tmp_path: Path, phase: str
+) -> None:
+    environment = {**os.environ, **settings.environment(), "COUNTERSIGN_JOB_LEASE_SECONDS": "3"}
+    command = [sys.executable, "-m", "countersign.cli", "import", "csv", str(prices(tmp_path / "a.csv", MANY))]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220
+    until = time.monotonic() + 120
+    while await value(owner, f"SELECT count(*) FROM import_logs WHERE phase = '{phase}' AND rows_done > 0") == 0:
+        assert process.poll() is None and time.monotonic() < until
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = await one(house, 1)
+    assert (left.status, await value(owner, "SELECT count(*) FROM ouvrages")) == ("processing", 0)
+    assert left.job_id is not None
+    while not await jobs.work(house, left.job_id):
+        assert time.monotonic() < until, "the lease of the dead has an end"
+        await asyncio.sleep(0.3)
+    after = await one(house, 1)
+    assert (after.status, *counts(after)) == ("completed", MANY, MANY, 0, 0, 0)
+    assert await value(owner, "SELECT count(*) FROM ouvrages") == MANY
+    assert await value(owner, "SELECT count(*) FROM events WHERE name = 'import.completed'") == 1
+
+
+async def test_progress_is_told_and_a_cancelled_import_leaves_nothing(house: App, owner: Owner, tmp_path: Path) -> None:
+    import_id = await begun(house, prices(tmp_path / "a.csv", MANY))
+    job = (await one(house, import_id)).job_id
+    assert job is not None
+    doing = asyncio.create_task(jobs.work(house, job))
+    until = time.monotonic() + 120
+    while not (seen := await one(house, import_id)).rows_per_second:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    assert seen.phase in ("reading", "writing")
+    assert seen.rows_done > 0
+    assert seen.rows_expected == MANY
+    assert seen.seconds_left is not None
+    async with house.db.transaction(system()) as tx:
+        await service.cancel(tx, import_id)
+    await doing
+    assert (await one(house, import_id)).status == "cancelled"
+    assert await value(owner, "SELECT count(*) FROM ouvrages") == 0
+    with pytest.raises(NotRunning):
+        async with house.db.transaction(system()) as tx:
+            await service.cancel(tx, import_id)
+
+
+async def test_a_job_that_is_given_up_ends_its_import(house: App, owner: Owner, tmp_path: Path) -> None:
+    import_id = await begun(house, prices(tmp_path / "a.csv", 3))
+    await owner.execute("UPDATE import_logs SET status = 'processing'")
+    await owner.execute(
+        "UPDATE jobs SET status = 'running', attempts = max_attempts, lease_until = now() - interval '1 hour' WHERE name = 'imports.run'"
+    )
+    await jobs.sweep(house)
+    given_up = await one(house, import_id)
+    assert given_up.status == "failed"
+    assert "silent" in (given_up.first_error or "")
+
+
+async def test_undo_restores_what_was_changed_and_takes_back_what_was_added(
+    house: App, owner: Owner, tmp_path: Path, caller: Callable[..., Caller]
+) -> None:
+    await bring(house, prices(tmp_path / "a.csv", 3))
+    second = await bring(house, prices(tmp_path / "a.csv", 5, first="12,25"))
+    assert counts(second) == (5, 2, 1, 2, 0)
+    async with house.db.transaction(caller()) as tx:
+        await service.undo(tx, second.id)
+    assert (await one(house, second.id)).status == "undone"
+    found = await owner.execute(
+        "SELECT code, unit_price::text, import_id FROM ouvrages WHERE deleted_at IS NULL ORDER BY code"
+    )
+    assert await found.fetchall() == [
+        ("LOT-000000", "10.0000", "1"),
+        ("LOT-000001", "2.5000", "1"),
+        ("LOT-000002", "3.5000", "1"),
+    ]
+    with pytest.raises(NotUndoable):
+        async with house.db.transaction(caller()) as tx:
+            await service.undo(tx, second.id)
+    again = await bring(house, tmp_path / "a.csv")
+    assert counts(again) == (5, 2, 1, 2, 0)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE ouvrages SET unit_price = 99 WHERE code = 'LOT-000001'",
+        "UPDATE ouvrages SET deleted_at = now() WHERE code = 'LOT-000002'",
+        "INSERT INTO ouvrage_components (tenant_id, parent_id, component_id)"
+        " SELECT 1, a.id, b.id FROM ouvrages a, ouvrages b WHERE a.code = 'KEPT' AND b.code = 'LOT-000001'",
+    ],
+)
+async def test_undo_is_refused_when_a_row_was_edited_or_used_since(
+    house: App, owner: Owner, tmp_path: Path, edit: str
+) -> None:
+    (tmp_path / "kept.csv").write_text("code,nom,unit\nKEPT,Ouvrage,u\n")
+    await bring(house, tmp_path / "kept.csv")
+    done = await bring(house, prices(tmp_path / "a.csv", 3))
+    await owner.execute(edit.encode())
+    with pytest.raises(NotUndoable, match="1 of its rows"):
+        async with house.db.transaction(system()) as tx:
+            await service.undo(tx, done.id)
+    assert (await one(house, done.id)).status == "completed"
+
+
+async def test_what_is_imported_is_marked_for_the_index_and_what_is_undone_is_forgotten(
+    house: App, owner: Owner, tmp_path: Path
+) -> None:
+    await owner.execute(
+        "INSERT INTO agents (tenant_id, name, slug, system_prompt, retrieval_mode, qdrant_collection, hydration_config)"
+        " VALUES (1, 'A', 'a', 'x', 'SQL_HYDRATION', 'prices', '{\"table\": \"ouvrages\"}')"
+    )
+    done = await bring(house, prices(tmp_path / "a.csv", 4))
+    waiting = "SELECT count(*) FROM index_entries WHERE collection = 'prices' AND is_stale AND deleted_at IS NULL"
+    assert await value(owner, waiting) == 4
+    assert await value(owner, "SELECT count(*) FROM jobs WHERE name = 'index.run' AND status = 'queued'") == 1
+    async with house.db.transaction(system()) as tx:
+        await service.undo(tx, done.id)
+    assert await value(owner, waiting) == 0
+
+
+async def test_another_organisation_sees_neither_file_nor_import(house: App, tenants: Tenants, tmp_path: Path) -> None:
+    done = await bring(house, prices(tmp_path / "a.csv", 3), caller=tenants.a.caller)
+    async with house.db.transaction(tenants.b.caller) as tx:
+        assert await service.imports(tx) == []
+        assert await service.refused(tx, done.id) == []
+        for verb in (service.one, service.cancel, service.undo):
+            with pytest.raises(NoSuchImport):
+                await verb(tx, done.id)
+        with pytest.raises(NoSuchImport):
+            await files.by_id(tx, done.file_id or 0)
+
+
+async def test_a_mapping_is_proposed_for_files_with_the_same_columns(house: App, tmp_path: Path) -> None:
+    mine = {"columns": {"code": {"from": "nom"}, "name": {"from": "code"}, "unit": {"from": "unité"}}}
+    done = await bring(house, prices(tmp_path / "a.csv", 3), mapping=mine)
+    async with house.db.transaction(system()) as tx:
+        file = await files.by_id(tx, done.file_id or 0)
+    found = await service.looked_at(house, system(), file)
+    async with house.db.transaction(system()) as tx:
+        last = await service.proposed(tx, found, file.names)
+        assert last.columns["code"].source == "nom"
+        await service.save_mapping(tx, "À l’endroit", service.guess(found.names), file.names)
+        saved = await service.proposed(tx, found, file.names)
+        assert saved.columns["code"].source == "code"
+        await service.drop_mapping(tx, "À l’endroit")
+        assert await service.mappings(tx) == []
