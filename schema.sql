@@ -158,6 +158,19 @@ END $$;
 
 COMMENT ON PROCEDURE public.apply_tenant_policies() IS 'Puts every table that has a tenant_id behind row-level security.';
 
+CREATE FUNCTION public.begin_staging() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    DROP TABLE IF EXISTS pg_temp.import_staging;
+    CREATE TEMP TABLE import_staging (LIKE public.import_staging) ON COMMIT DROP;
+    -- Sorts and hashes of this one transaction stay in memory for a price book of ordinary size.
+    PERFORM set_config('work_mem', '64MB', true);
+END $$;
+
+COMMENT ON FUNCTION public.begin_staging() IS 'A temporary table of this transaction that hides import_staging: rows of a file come in by COPY and leave with the end.';
+
 CREATE FUNCTION public.bm25(p_weight double precision, p_times smallint, p_words integer, p_average double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (((p_weight * (p_times)::double precision) * '2.2'::double precision) / (((p_times)::double precision + '0.3'::double precision) + (('0.9'::double precision * (p_words)::double precision) / p_average)));
@@ -935,7 +948,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT r.id, %s, %s, %L || r.id, %s, (SELECT to_jsonb(x) FROM (SELECT r.id AS db_id, r.tenant_id, %s) x)'
         ' FROM %s r WHERE r.deleted_at IS NULL AND ($1 IS NULL OR r.id = ANY ($1)) ORDER BY r.id',
-        coalesce(format('left(r.%I::text, 500)', heading), '''#'' || r.id'), coalesce(format('r.%I::text', coded), 'NULL::text'),
+        coalesce('left(r.' || quote_ident(heading) || '::text, 500)', '''#'' || r.id'), coalesce('r.' || quote_ident(coded) || '::text', 'NULL::text'),
         (SELECT '/records/tables/' || t.name || '/rows/' FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()),
         expression, dynamic_list(p_table), dynamic_relation(p_table)) USING p_rows;
 END $_$;
@@ -1098,6 +1111,20 @@ EXCEPTION
 END $_$;
 
 COMMENT ON FUNCTION public.dynamic_write(p_table bigint, p_row bigint, p_values jsonb) IS 'Writes one row; what the table refuses is said in words.';
+
+CREATE FUNCTION public.end_import_of_job() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE import_logs
+    SET status = NEW.status, completed_at = now(), seconds_left = NULL,
+        errors = CASE WHEN NEW.status = 'failed' THEN jsonb_build_array(jsonb_build_object('error', NEW.error)) ELSE errors END
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing');
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.end_import_of_job() IS 'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on.';
 
 CREATE FUNCTION public.end_index_job(p_job bigint, p_collection text) RETURNS boolean
     LANGUAGE plpgsql
@@ -2134,6 +2161,16 @@ $$;
 
 COMMENT ON FUNCTION public.open_user_session(p_user bigint, p_token_hash bytea, p_csrf_secret bytea, p_ttl interval, p_ip inet, p_user_agent text) IS 'Signs a live user in; NULL when there is none.';
 
+CREATE FUNCTION public.order_staging() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    CREATE INDEX ON pg_temp.import_staging (row_number);
+END $$;
+
+COMMENT ON FUNCTION public.order_staging() IS 'Lets the staged rows be written piece by piece.';
+
 CREATE FUNCTION public.ouvrage_breakdown(p_id bigint) RETURNS TABLE(line bigint, depth integer, parent_id bigint, id bigint, code text, name text, type text, kind text, is_leaf boolean, quantity numeric, unit text, total_quantity numeric, price_unit text, unit_price numeric, total numeric, currency text, problem text)
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2600,6 +2637,17 @@ CREATE FUNCTION public.revoke_role(p_user bigint, p_role bigint) RETURNS boolean
 $$;
 
 COMMENT ON FUNCTION public.revoke_role(p_user bigint, p_role bigint) IS 'Takes a role away; false when the user did not have it.';
+
+CREATE FUNCTION public.settle_staging() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Without statistics the planner compares every row with every other.
+    ANALYZE pg_temp.import_staging;
+END $$;
+
+COMMENT ON FUNCTION public.settle_staging() IS 'Counts what has been staged, so that it is compared in a sensible way.';
 
 CREATE FUNCTION public.sign_in_attempts_recent(p_email text, p_ip inet, p_within interval DEFAULT '00:15:00'::interval) RETURNS TABLE(by_email integer, by_ip integer)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -3581,6 +3629,45 @@ ALTER TABLE public.import_errors ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE public.import_file_parts (
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    file_id bigint NOT NULL,
+    "position" integer NOT NULL,
+    content bytea NOT NULL
+);
+ALTER TABLE ONLY public.import_file_parts ALTER COLUMN content SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY public.import_file_parts FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_file_parts IS 'The bytes of a file, in order.';
+
+CREATE TABLE public.import_files (
+    id bigint NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    name character varying(255) NOT NULL,
+    kind character varying(20) NOT NULL,
+    size_bytes bigint DEFAULT 0 NOT NULL,
+    sha256 character varying(64),
+    names text[] DEFAULT '{}'::text[] NOT NULL,
+    created_by bigint DEFAULT public.current_actor(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT import_files_kind_check CHECK (((kind)::text = ANY ((ARRAY['csv'::character varying, 'json'::character varying, 'jsonl'::character varying, 'excel'::character varying])::text[])))
+);
+
+ALTER TABLE ONLY public.import_files FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_files IS 'Files that were sent for an import; names are their columns. Their bytes go after a week.';
+
+ALTER TABLE public.import_files ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_files_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.import_logs (
     id bigint NOT NULL,
     tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
@@ -3606,6 +3693,12 @@ CREATE TABLE public.import_logs (
     undone_at timestamp with time zone,
     created_by bigint DEFAULT public.current_actor(),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    file_id bigint,
+    phase character varying(20),
+    rows_done integer DEFAULT 0 NOT NULL,
+    rows_expected integer,
+    rows_per_second integer,
+    seconds_left integer,
     CONSTRAINT chk_every_row_counted CHECK ((((status)::text <> 'completed'::text) OR ((imported_rows + failed_rows) = total_rows))),
     CONSTRAINT import_logs_errors_check CHECK ((jsonb_typeof(errors) = 'array'::text)),
     CONSTRAINT import_logs_source_type_check CHECK (((source_type)::text = ANY ((ARRAY['csv'::character varying, 'json'::character varying, 'jsonl'::character varying, 'excel'::character varying, 'api'::character varying, 'database'::character varying])::text[]))),
@@ -3625,8 +3718,33 @@ ALTER TABLE public.import_logs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
-CREATE UNLOGGED TABLE public.import_staging (
+CREATE TABLE public.import_mappings (
+    id bigint NOT NULL,
     tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    name character varying(100) NOT NULL,
+    target_table character varying(100) NOT NULL,
+    names text[] DEFAULT '{}'::text[] NOT NULL,
+    mapping jsonb NOT NULL,
+    created_by bigint DEFAULT public.current_actor(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT import_mappings_name_check CHECK (((name)::text <> ''::text))
+);
+
+ALTER TABLE ONLY public.import_mappings FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_mappings IS 'Mappings by name; names are the columns of the file that one was made for.';
+
+ALTER TABLE public.import_mappings ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_mappings_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE UNLOGGED TABLE public.import_staging (
     row_number integer NOT NULL,
     code text,
     name text,
@@ -3638,15 +3756,13 @@ CREATE UNLOGGED TABLE public.import_staging (
     currency text,
     unit_price numeric,
     default_quantity numeric,
-    data jsonb,
+    data text,
     error text,
-    ouvrage_id bigint,
+    target_id bigint,
     changed boolean
 );
 
-ALTER TABLE ONLY public.import_staging FORCE ROW LEVEL SECURITY;
-
-COMMENT ON TABLE public.import_staging IS 'Rows of the file that is being imported; emptied in the transaction that fills it.';
+COMMENT ON TABLE public.import_staging IS 'The shape of the temporary table in which an import checks its rows; always empty.';
 
 CREATE TABLE public.index_collections (
     id integer NOT NULL,
@@ -4988,14 +5104,29 @@ ALTER TABLE ONLY public.human_validations
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.import_file_parts
+    ADD CONSTRAINT import_file_parts_pkey PRIMARY KEY (file_id, "position");
+
+ALTER TABLE ONLY public.import_files
+    ADD CONSTRAINT import_files_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.import_files
+    ADD CONSTRAINT import_files_tenant_id_id_key UNIQUE (tenant_id, id);
+
+ALTER TABLE ONLY public.import_files
+    ADD CONSTRAINT import_files_uuid_key UNIQUE (uuid);
+
 ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_tenant_id_id_key UNIQUE (tenant_id, id);
 
-ALTER TABLE ONLY public.import_staging
-    ADD CONSTRAINT import_staging_pkey PRIMARY KEY (tenant_id, row_number);
+ALTER TABLE ONLY public.import_mappings
+    ADD CONSTRAINT import_mappings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.import_mappings
+    ADD CONSTRAINT import_mappings_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY public.index_collections
     ADD CONSTRAINT index_collections_name_generation_key UNIQUE (name, generation);
@@ -5372,6 +5503,10 @@ CREATE INDEX idx_import_errors_import ON public.import_errors USING btree (impor
 
 CREATE INDEX idx_import_logs_created ON public.import_logs USING btree (created_at DESC);
 
+CREATE INDEX idx_import_logs_file ON public.import_logs USING btree (file_id);
+
+CREATE INDEX idx_import_logs_job ON public.import_logs USING btree (job_id);
+
 CREATE INDEX idx_import_logs_status ON public.import_logs USING btree (status);
 
 CREATE INDEX idx_import_logs_tenant ON public.import_logs USING btree (tenant_id);
@@ -5654,6 +5789,8 @@ CREATE TRIGGER import_logs_transition BEFORE UPDATE OF status ON public.import_l
 
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
 
+CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'imports.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
+
 CREATE TRIGGER jobs_transition BEFORE UPDATE OF status ON public.jobs FOR EACH ROW EXECUTE FUNCTION public.check_transition('job', 'status');
 
 CREATE TRIGGER learned_history_insert_only BEFORE DELETE OR UPDATE ON public.learned_history FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -5932,6 +6069,18 @@ ALTER TABLE ONLY public.import_errors
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_tenant_id_import_log_id_fkey FOREIGN KEY (tenant_id, import_log_id) REFERENCES public.import_logs(tenant_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.import_file_parts
+    ADD CONSTRAINT import_file_parts_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES public.import_files(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.import_file_parts
+    ADD CONSTRAINT import_file_parts_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.import_files
+    ADD CONSTRAINT import_files_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.import_files
+    ADD CONSTRAINT import_files_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
 ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
 
@@ -5939,10 +6088,16 @@ ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.jobs(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY public.import_logs
+    ADD CONSTRAINT import_logs_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES public.import_files(tenant_id, id);
+
+ALTER TABLE ONLY public.import_logs
     ADD CONSTRAINT import_logs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
-ALTER TABLE ONLY public.import_staging
-    ADD CONSTRAINT import_staging_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+ALTER TABLE ONLY public.import_mappings
+    ADD CONSTRAINT import_mappings_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.import_mappings
+    ADD CONSTRAINT import_mappings_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.index_corpora
     ADD CONSTRAINT index_corpora_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
@@ -6195,9 +6350,13 @@ ALTER TABLE public.human_validations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_errors ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.import_file_parts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.import_files ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.import_logs ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE public.import_staging ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.import_mappings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.index_corpora ENABLE ROW LEVEL SECURITY;
 
@@ -6275,9 +6434,13 @@ CREATE POLICY system_all ON public.human_validations TO countersign_system USING
 
 CREATE POLICY system_all ON public.import_errors TO countersign_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.import_file_parts TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.import_files TO countersign_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.import_logs TO countersign_system USING (true) WITH CHECK (true);
 
-CREATE POLICY system_all ON public.import_staging TO countersign_system USING (true) WITH CHECK (true);
+CREATE POLICY system_all ON public.import_mappings TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.index_corpora TO countersign_system USING (true) WITH CHECK (true);
 
@@ -6401,9 +6564,13 @@ CREATE POLICY tenant_only ON public.human_validations TO countersign_app USING (
 
 CREATE POLICY tenant_only ON public.import_errors TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
+CREATE POLICY tenant_only ON public.import_file_parts TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.import_files TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
 CREATE POLICY tenant_only ON public.import_logs TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
-CREATE POLICY tenant_only ON public.import_staging TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+CREATE POLICY tenant_only ON public.import_mappings TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.index_corpora TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -6766,14 +6933,29 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_errors TO countersign_s
 GRANT USAGE ON SEQUENCE public.import_errors_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.import_errors_id_seq TO countersign_system;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_file_parts TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_file_parts TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_files TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_files TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.import_files_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.import_files_id_seq TO countersign_system;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_logs TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_logs TO countersign_system;
 
 GRANT USAGE ON SEQUENCE public.import_logs_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.import_logs_id_seq TO countersign_system;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_staging TO countersign_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_staging TO countersign_system;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_mappings TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_mappings TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.import_mappings_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.import_mappings_id_seq TO countersign_system;
+
+GRANT SELECT ON TABLE public.import_staging TO countersign_app;
+GRANT SELECT ON TABLE public.import_staging TO countersign_system;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.index_collections TO countersign_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.index_collections TO countersign_system;

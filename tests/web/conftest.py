@@ -95,6 +95,11 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
         webhook = await tx.value(
             "INSERT INTO webhooks (name, url, secret, events) VALUES ('ERP', 'https://erp.example/hook', 'sealed', '[\"*\"]') RETURNING id"
         )
+        await tx.run(
+            "INSERT INTO webhook_logs (webhook_id, delivery_id, event, payload, status) "
+            "VALUES (%(webhook)s, 'msg_1', 'import.failed', '{}', 'failed')",
+            webhook=webhook,
+        )
     return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook)
 
 

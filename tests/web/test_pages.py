@@ -37,6 +37,7 @@ def address(path: str, sample: Sample) -> str:
         "{number}": "1",
         "{ouvrage_id}": str(sample.ouvrage),
         "{webhook_id}": str(sample.webhook),
+        "{delivery_id}": "msg_1",
     }
     for name, value in values.items():
         path = path.replace(name, value)

@@ -12,7 +12,8 @@ from countersign.kernel.errors import Invalid, NotFound
 from countersign.kernel.http import AddressRefused
 from countersign.kernel.settings import Settings
 from countersign.webhooks import service
-from countersign.webhooks.models import EVENTS, UnknownEvents
+from countersign.webhooks.models import UnknownEvents
+from countersign.webhooks.registry import EVENTS
 from tests.conftest import Tenants
 
 GIVEN: dict[str, Any] = {"name": "ERP", "url": "http://127.0.0.1:9/", "events": ["*"]}

@@ -85,7 +85,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         response = await self._inner.handle_async_request(pinned)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await response.aclose()
-            raise CompressedAnswer()
+            raise CompressedAnswer(answered=response.status_code)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Bounded(response.stream, self._max_bytes)
         return response

@@ -1,5 +1,6 @@
 """Everything of this family that works in the background: importing this module registers its jobs and sources."""
 
+from .agents import jobs as agents_jobs
 from .chat import jobs as chat_jobs
 from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
@@ -9,6 +10,7 @@ from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
 __all__ = [
+    "agents_jobs",
     "chat_jobs",
     "chat_probes",
     "documents_indexing",

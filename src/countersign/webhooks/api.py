@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from fastapi.responses import Response
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..kernel.json import dumps
 from ..kernel.web import Clean, House, Router, Who
 from . import jobs, service
+from .registry import KNOWN
 
 routes = Router(prefix="/api/v1", tags=["webhooks"])
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -54,6 +55,15 @@ async def list_webhooks(app: House, caller: Who) -> Response:
     """Webhooks, by name."""
     async with app.db.transaction(caller, read_only=True) as tx:
         return _reply({"items": await service.webhooks(tx)})
+
+
+@routes.on("GET /webhooks/events", permission="webhooks.view")
+async def list_events() -> Response:
+    """Every event that a webhook can be told of: what it means, the JSON schema of its data, an example.
+
+    An event without a schema is not published yet by this version; a webhook may wait for it all the same.
+    """
+    return _reply({"items": [event.as_json() for event in KNOWN]})
 
 
 @routes.on("POST /webhooks", permission="webhooks.manage", status_code=201)
@@ -104,10 +114,15 @@ async def list_deliveries(
     webhook_id: Number,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     most: Annotated[int, Query(ge=1, le=200)] = 50,
+    status: Annotated[Literal["success", "failed"] | None, Query()] = None,
+    event: Annotated[Clean | None, Query(max_length=100)] = None,
+    delivery: Annotated[Clean | None, Query(max_length=64)] = None,
 ) -> Response:
-    """Attempts, newest first."""
+    """Attempts, newest first; narrowed by how they went, event or delivery. ``next`` is the ``before`` that follows."""
+    narrowed: dict[str, Any] = {"status": status, "event": event, "delivery": delivery}
     async with app.db.transaction(caller, read_only=True) as tx:
-        return _reply({"items": await service.deliveries(tx, webhook_id, before=before, most=most)})
+        found = await service.deliveries(tx, webhook_id, before=before, most=most + 1, **narrowed)
+    return _reply({"items": found[:most], "next": found[most - 1].id if len(found) > most else None})
 
 
 @routes.on(

@@ -19,7 +19,8 @@ from ..kernel.json import dumps
 from ..kernel.secrets import Vault, WrongKey
 from ..kernel.settings import Settings
 from . import sending, service
-from .models import EVENTS, FAILURES_IN_A_ROW, TEST, Answer, Delivery, Target
+from .models import FAILURES_IN_A_ROW, Answer, Delivery, Target
+from .registry import EVENTS, TEST
 
 queries = sql.load(__package__ or "")
 DELIVER = "webhooks.deliver"
@@ -49,7 +50,7 @@ async def redeliver(tx: Tx, number: int, delivery: str) -> None:
     await enqueue(
         tx,
         DELIVER,
-        lane=_lane(number),
+        lane=service.lane(number),
         webhook=number,
         delivery=delivery,
         event_name=last.event,
@@ -67,7 +68,7 @@ async def _start(tx: Tx, number: int, event: str, data: dict[str, Any], *, force
     await enqueue(
         tx,
         DELIVER,
-        lane=_lane(number),
+        lane=service.lane(number),
         webhook=number,
         delivery=delivery,
         event_name=event,
@@ -77,10 +78,6 @@ async def _start(tx: Tx, number: int, event: str, data: dict[str, Any], *, force
         forced=forced,
     )
     return delivery
-
-
-def _lane(number: int) -> str:
-    return f"webhook:{number}"
 
 
 @job(DELIVER, attempts=20, aside=True)
@@ -105,7 +102,7 @@ async def deliver(
         await _count(tx, webhook, answer)
         if delay is not None:
             args: dict[str, Any] = {**ctx.job.args, "attempt": attempt + 1, "retried": retried + 1}
-            await enqueue(tx, DELIVER, key=None, lane=_lane(webhook), delay=delay, priority=0, **args)
+            await enqueue(tx, DELIVER, key=None, lane=service.lane(webhook), delay=delay, priority=0, **args)
     return {"sent": True, "status_code": answer.status_code, "error": answer.error}
 
 

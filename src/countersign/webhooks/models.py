@@ -8,27 +8,6 @@ from typing import Any
 
 from ..kernel.errors import Invalid
 
-EVENTS = (
-    "message.created",
-    "message.validated",
-    "message.rejected",
-    "message.learned",
-    "learned.suspended",
-    "ouvrage.created",
-    "ouvrage.updated",
-    "ouvrage.deleted",
-    "import.completed",
-    "import.failed",
-    "product.created",
-    "product.updated",
-    "order.created",
-    "task.created",
-    "run.finished",
-    "validation.requested",
-    "validation.decided",
-    "pull_request.merged",
-)
-TEST = "webhook.test"
 FAILURES_IN_A_ROW = 20
 
 
@@ -74,6 +53,14 @@ class Delivery:
     attempt_number: int
     next_attempt_at: datetime | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries that are still to be made; *due* are those whose time has come."""
+
+    total: int
+    due: int
 
 
 @dataclass(frozen=True, slots=True)

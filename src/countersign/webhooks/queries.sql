@@ -72,12 +72,27 @@ RETURNING consecutive_failures;
 UPDATE webhooks SET is_active = false, deactivated_reason = %(reason)s::text WHERE id = %(id)s::bigint AND is_active;
 
 -- deliveries
--- Attempts of a webhook, newest first, before one of them.
+-- Attempts of a webhook that went so and are of that event, newest first, before one of them.
 SELECT id, webhook_id, delivery_id, event, payload, status_code, response_body, response_time_ms, status, error_message,
        attempt_number, next_attempt_at, created_at
 FROM webhook_logs
 WHERE webhook_id = %(webhook)s::bigint AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+  AND (%(status)s::text IS NULL OR status = %(status)s::text) AND (%(event)s::text IS NULL OR event = %(event)s::text)
+  AND (%(delivery)s::text IS NULL OR delivery_id = %(delivery)s::text)
 ORDER BY id DESC LIMIT %(most)s::integer;
+
+-- waiting
+-- Deliveries of a webhook that are still to be made, and those of them whose time has come.
+SELECT count(*) AS total, count(*) FILTER (WHERE run_at < now() + interval '5 seconds') AS due
+FROM jobs WHERE lane = %(lane)s::text AND status IN ('queued', 'running');
+
+-- count_old_logs
+-- Attempts that are older than so many days.
+SELECT count(*) FROM webhook_logs WHERE created_at < now() - make_interval(days => %(days)s::integer);
+
+-- delete_old_logs
+-- Removes the attempts that are older than so many days.
+DELETE FROM webhook_logs WHERE created_at < now() - make_interval(days => %(days)s::integer);
 
 -- last_attempt
 -- The newest attempt of one delivery.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import httpx
 
 from ..kernel.errors import CountersignError
-from ..kernel.http import guarded_client
+from ..kernel.http import CompressedAnswer, guarded_client
 from .models import Answer
 
 KEPT_CHARACTERS = 5000
@@ -50,7 +50,10 @@ async def send(
         ):
             code = response.status_code
             text = await _beginning(response)
-        error = None if 200 <= code < 300 else f"The receiver answered {code}."
+        error = _judged(code)
+    except CompressedAnswer as unread:
+        code = int(unread.extra["answered"])
+        error = _judged(code)
     except TimeoutError:
         error = f"No whole answer within {timeout:g} s."
     except httpx.HTTPError as failure:
@@ -58,6 +61,12 @@ async def send(
     except (httpx.InvalidURL, CountersignError) as failure:
         error = str(failure)
     return Answer(code, text, round((time.monotonic() - began) * 1000), error)
+
+
+def _judged(code: int) -> str | None:
+    if 300 <= code < 400:
+        return f"The receiver answered {code}; a redirect is not followed. Give the address where it leads."
+    return None if 200 <= code < 300 else f"The receiver answered {code}."
 
 
 async def _beginning(response: httpx.Response) -> str:

@@ -17,7 +17,8 @@ from ..kernel.errors import Invalid, NotFound
 from ..kernel.http import resolve
 from ..kernel.json import dumps
 from ..kernel.secrets import Vault
-from .models import EVENTS, Delivery, UnknownEvents, Webhook
+from .models import Delivery, UnknownEvents, Waiting, Webhook
+from .registry import EVENTS
 
 queries = sql.load(__package__ or "")
 
@@ -88,10 +89,48 @@ async def rotate(app: App, caller: Caller, number: int, overlap_hours: float = 2
     return plain
 
 
-async def deliveries(tx: Tx, number: int, *, before: int | None = None, most: int = 50) -> list[Delivery]:
-    """Attempts, newest first. Raises ``NotFound``."""
+async def deliveries(
+    tx: Tx,
+    number: int,
+    *,
+    before: int | None = None,
+    most: int = 50,
+    status: str | None = None,
+    event: str | None = None,
+    delivery: str | None = None,
+) -> list[Delivery]:
+    """Attempts, newest first; *status* (success, failed), *event* and *delivery* narrow them. Raises ``NotFound``."""
     await webhook(tx, number)
-    return await tx.all(Delivery, queries.deliveries, webhook=number, before=before, most=most)
+    narrowed = {"status": status or None, "event": event or None, "delivery": delivery or None}
+    return await tx.all(Delivery, queries.deliveries, webhook=number, before=before, most=most, **narrowed)
+
+
+async def attempts(tx: Tx, number: int, delivery: str) -> list[Delivery]:
+    """Every attempt of one delivery, newest first. Raises ``NotFound``."""
+    found = await deliveries(tx, number, delivery=delivery, most=200)
+    if not found:
+        raise NotFound()
+    return found
+
+
+async def waiting(tx: Tx, number: int) -> Waiting:
+    """How many deliveries are still to be made."""
+    return await tx.one(Waiting, queries.waiting, lane=lane(number))
+
+
+async def purge(tx: Tx, days: int, *, dry_run: bool = False) -> int:
+    """Removes attempts older than *days* from the log of the caller's tenant, or only counts them; returns how many."""
+    if dry_run:
+        return int(await tx.value(queries.count_old_logs, days=days))
+    gone = await tx.run(queries.delete_old_logs, days=days)
+    if gone:
+        await audit(tx, "webhook.purged", "webhook", None, new={"days": days, "attempts": gone})
+    return gone
+
+
+def lane(number: int) -> str:
+    """The lane of a webhook's deliveries."""
+    return f"webhook:{number}"
 
 
 def known(events: Sequence[str]) -> list[str]:

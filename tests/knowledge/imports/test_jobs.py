@@ -71,7 +71,7 @@ async def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_is_doubled(
         assert process.poll() is None and time.monotonic() < until
         await asyncio.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()  # noqa: ASYNC221
+    process.wait()
     left = await one(house, 1)
     assert (left.status, await value(owner, "SELECT count(*) FROM ouvrages")) == ("processing", 0)
     assert left.job_id is not None

@@ -150,7 +150,7 @@ ORDER BY s.row_number;
 -- collections
 -- Where agents search ouvrages.
 SELECT DISTINCT qdrant_collection AS name FROM agents
-WHERE hydration_config ->> 'table' = 'ouvrages' AND qdrant_collection IS NOT NULL;
+WHERE hydration_config ->> 'table' = 'ouvrages' AND qdrant_collection IS NOT NULL AND deleted_at IS NULL;
 
 -- refresh_statistics
 -- The planner learns what a large import added.

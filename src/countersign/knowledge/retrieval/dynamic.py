@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from .present import labels
 
 INTERNAL = frozenset({"created_at", "updated_at"})
 HEADINGS = ("name", "nom", "title", "titre", "designation", "libelle", "label")
+_PLACE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 CODES = ("code", "reference", "ref", "sku")
 
 
@@ -27,6 +29,11 @@ class Dynamic:
         self.of = of
         self.table = of.table_name
         self.relations = tables.relations_of(of, every)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Columns that an agent may choose."""
+        return tuple(column.name for column in self.of.columns)
 
     async def records(
         self, tx: Tx, ids: Sequence[int], fields: Sequence[str], relations: Sequence[str], language: str
@@ -62,6 +69,16 @@ class Dynamic:
             relations=shown,
             text="\n".join([title if code is None else f"{code} — {title}", *lines]),
         )
+
+
+def templated(template: str, row: Row, language: str) -> str:
+    """*template* with each ``{{field}}`` as people read it; what is empty leaves nothing."""
+
+    def told(match: re.Match[str]) -> str:
+        value = row.get(match[1])
+        return "" if value is None else told_as(value, language)
+
+    return _PLACE.sub(told, template)
 
 
 def told_as(value: Any, language: str) -> str:

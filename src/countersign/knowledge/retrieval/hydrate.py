@@ -12,6 +12,8 @@ from dataclasses import fields as fields_of
 from typing import Any, ClassVar, Protocol
 
 from ...kernel.database import Tx
+from ..agents import service as agents
+from ..agents.models import Hydratable
 from ..ouvrages import service as ouvrages
 from ..ouvrages.models import Component, Ouvrage, Summary
 from ..tables import service as tables
@@ -20,6 +22,7 @@ from .models import Record, UnknownTable
 from .present import ouvrage_text
 
 MOST_RELATED = 50
+KIND = "ouvrage"  # of their entries in the index
 BOOKKEEPING = {"is_indexed", "updated_at"}  # not facts: their change is no change of the record
 
 
@@ -28,6 +31,11 @@ class Hydrator(Protocol):
 
     table: str
     relations: frozenset[str]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Columns that an agent may choose."""
+        ...
 
     async def records(
         self, tx: Tx, ids: Sequence[int], fields: Sequence[str], relations: Sequence[str], language: str
@@ -40,6 +48,7 @@ class Ouvrages:
     """Hydrates ``ouvrages`` with their composition and what stands below them."""
 
     table = "ouvrages"
+    fields = tuple(field.name for field in fields_of(Ouvrage) if field.name not in {"id", *BOOKKEEPING})
     relations = frozenset({"fournitures", "main_oeuvres", "components", "children"})
     _of_type: ClassVar = {"fournitures": "fourniture", "main_oeuvres": "main_oeuvre"}
 
@@ -118,3 +127,13 @@ async def hydrator_of(tx: Tx, table: str) -> Hydrator:
     if table not in known:
         raise UnknownTable(f"The table {table!r} cannot be hydrated. Known: {', '.join(sorted(known))}.")
     return known[table]
+
+
+@agents.describe_with
+async def described(tx: Tx) -> dict[str, Hydratable]:
+    """What agents may choose from: tables with their fields and relations."""
+    kept = {of.name: of.qdrant_collection or of.name for of in await tables.definitions(tx)}
+    return {
+        name: Hydratable(name, name if name in kept else KIND, one.fields, tuple(sorted(one.relations)), kept.get(name))
+        for name, one in (await hydratable(tx)).items()
+    }

@@ -20,6 +20,7 @@ from ...providers.errors import EmbedderError
 from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
 from . import check, hydrate, quantities
+from .dynamic import templated
 from .models import Found, Record, Source
 from .numbers import read_numbers
 from .present import labels, quote_text
@@ -92,7 +93,7 @@ async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]
         ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
         fields, relations = config.get("fields", ["*"]), config.get("relations", [])
         records = await hydrator.records(tx, ids, fields, relations, agent.language)
-    live = [_filled(source, records.get(source.row_id or 0)) for source in sources]
+    live = [_filled(source, records.get(source.row_id or 0), agent) for source in sources]
     gone = [source.id for source, filled in zip(sources, live, strict=True) if filled is None]
     if gone:
         async with app.db.transaction(caller) as tx:
@@ -157,15 +158,16 @@ def _source(n: int, hit: Hit) -> Source:
     )
 
 
-def _filled(source: Source, record: Record | None) -> Source | None:
+def _filled(source: Source, record: Record | None, agent: Agent) -> Source | None:
     if record is None:
         return None
+    own = agent.source_template
     return replace(
         source,
         title=record.title,
         code=record.code,
         url=record.url,
-        content=record.text,
+        content=templated(own, record.row, agent.language) if own else record.text,
         row=record.row,
         relations=record.relations,
         row_hash=record.hash,

@@ -25,9 +25,11 @@ async def source(tx: Tx, kind: str) -> index.Source | None:
 async def mark(tx: Tx, of: Table, row_id: int) -> None:
     """The row is new or changed; without a template nobody searches the table."""
     if of.embedding_template is not None:
-        await index.mark(tx, of.qdrant_collection or of.name, of.name, [row_id])
+        for collection in await tx.value(queries.searched_in, table=of.id):
+            await index.mark(tx, collection, of.name, [row_id])
 
 
 async def reread(tx: Tx, of: Table) -> None:
     """Every row reads otherwise now; without a template none is found any more."""
-    await index.mark_all(tx, of.qdrant_collection or of.name, of.name)
+    for collection in await tx.value(queries.searched_in, table=of.id):
+        await index.mark_all(tx, collection, of.name)

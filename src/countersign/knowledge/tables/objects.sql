@@ -301,7 +301,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT r.id, %s, %s, %L || r.id, %s, (SELECT to_jsonb(x) FROM (SELECT r.id AS db_id, r.tenant_id, %s) x)'
         ' FROM %s r WHERE r.deleted_at IS NULL AND ($1 IS NULL OR r.id = ANY ($1)) ORDER BY r.id',
-        coalesce(format('left(r.%I::text, 500)', heading), '''#'' || r.id'), coalesce(format('r.%I::text', coded), 'NULL::text'),
+        coalesce('left(r.' || quote_ident(heading) || '::text, 500)', '''#'' || r.id'), coalesce('r.' || quote_ident(coded) || '::text', 'NULL::text'),
         (SELECT '/records/tables/' || t.name || '/rows/' FROM dynamic_tables t WHERE t.id = p_table AND t.tenant_id = current_tenant()),
         expression, dynamic_list(p_table), dynamic_relation(p_table)) USING p_rows;
 END $$;

@@ -87,3 +87,12 @@ SELECT source_id, title, code, url, content, payload FROM dynamic_entries(%(tabl
 -- preview
 -- How one row reads by a template that is not saved yet; the first row when none is named.
 SELECT e.content FROM dynamic_entries(%(table)s::bigint, %(template)s::text, %(ids)s::bigint[]) e LIMIT 1;
+
+-- searched_in
+-- Collections in which rows of a table are searched: its own, and those of the agents that answer from it.
+SELECT coalesce(array_agg(DISTINCT c.name), '{}') FROM (
+    SELECT coalesce(t.qdrant_collection, t.name)::text FROM dynamic_tables t WHERE t.id = %(table)s::bigint
+    UNION
+    SELECT a.qdrant_collection::text FROM agents a JOIN dynamic_tables t ON a.hydration_config ->> 'table' = t.name
+    WHERE t.id = %(table)s::bigint AND a.deleted_at IS NULL
+) AS c(name);
