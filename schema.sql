@@ -171,17 +171,6 @@ END $$;
 
 COMMENT ON FUNCTION public.begin_staging() IS 'A temporary table of this transaction that hides import_staging: rows of a file come in by COPY and leave with the end.';
 
-CREATE FUNCTION public.begin_table_staging() RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-BEGIN
-    PERFORM begin_staging();
-    ALTER TABLE pg_temp.import_staging ADD COLUMN row_values jsonb;
-END $$;
-
-COMMENT ON FUNCTION public.begin_table_staging() IS 'The temporary table of an import into a table of users: one JSON object a row.';
-
 CREATE FUNCTION public.bm25(p_weight double precision, p_times smallint, p_words integer, p_average double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (((p_weight * (p_times)::double precision) * '2.2'::double precision) / (((p_times)::double precision + '0.3'::double precision) + (('0.9'::double precision * (p_words)::double precision) / p_average)));
@@ -3862,7 +3851,8 @@ CREATE UNLOGGED TABLE public.import_staging (
     data text,
     error text,
     target_id bigint,
-    changed boolean
+    changed boolean,
+    row_values jsonb
 );
 
 COMMENT ON TABLE public.import_staging IS 'The shape of the temporary table in which an import checks its rows; always empty.';

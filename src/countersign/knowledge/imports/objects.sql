@@ -62,15 +62,8 @@ CREATE OR REPLACE TRIGGER jobs_end_import AFTER UPDATE OF status ON jobs
     FOR EACH ROW WHEN (NEW.name = 'imports.run' AND NEW.status IN ('failed', 'cancelled')) EXECUTE FUNCTION end_import_of_job();
 
 -- ── Into tables of users ─────────────────────────────────────────────────────────────────────────────────────────
--- Names are those that the table declares, quoted by %I. Ours begin with #, which none of theirs can.
-
-CREATE OR REPLACE FUNCTION begin_table_staging() RETURNS void
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
-BEGIN
-    PERFORM begin_staging();
-    ALTER TABLE pg_temp.import_staging ADD COLUMN row_values jsonb;
-END $$;
-COMMENT ON FUNCTION begin_table_staging() IS 'The temporary table of an import into a table of users: one JSON object a row.';
+-- Values stand as one JSON object in row_values. Names are those that the table declares, quoted by %I; ours begin with #,
+-- which none of theirs can.
 
 CREATE OR REPLACE FUNCTION compare_table_rows(p_table bigint, p_key text[], p_given text[], p_conflict text) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$

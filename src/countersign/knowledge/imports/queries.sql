@@ -7,10 +7,6 @@ SELECT begin_staging();
 COPY import_staging (row_number, error, data, code, name, description, type, category, subcategory, unit, currency,
                      unit_price, default_quantity) FROM STDIN;
 
--- begin_table_staging
--- The same for a table of users.
-SELECT begin_table_staging();
-
 -- stage_table
 -- Rows of the file as JSON objects, by the columns of the table.
 COPY import_staging (row_number, error, data, row_values) FROM STDIN;
@@ -98,8 +94,8 @@ LIMIT 20;
 -- first_staged
 -- Some rows as they will be stored.
 SELECT row_number, error, data, code, name, description, type, category, subcategory, unit, currency, unit_price,
-       default_quantity, target_id, changed, to_jsonb(s) -> 'row_values' AS row_values
-FROM import_staging s ORDER BY row_number LIMIT %(most)s::bigint;
+       default_quantity, target_id, changed, row_values
+FROM import_staging ORDER BY row_number LIMIT %(most)s::bigint;
 
 -- name_import
 -- The history of every price names the import that changed it.

@@ -37,7 +37,7 @@ async def stage(
 
     *tell* hears ``(phase, rows done, rows in all)``. What the reader raises ends the transaction.
     """
-    await tx.run(queries.begin_staging if into.table is None else queries.begin_table_staging)
+    await tx.run(queries.begin_staging)
     done = 0
     async with tx.copy(queries.stage if into.table is None else queries.stage_table) as copy:
         while True:
