@@ -3315,12 +3315,16 @@ CREATE TABLE public.ai_sessions (
     closed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    dispatch jsonb,
+    CONSTRAINT ai_sessions_dispatch_check CHECK ((jsonb_typeof(dispatch) = 'object'::text)),
     CONSTRAINT ai_sessions_status_check CHECK (((status)::text = ANY ((ARRAY['active'::character varying, 'archived'::character varying, 'deleted'::character varying])::text[])))
 );
 
 ALTER TABLE ONLY public.ai_sessions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.ai_sessions IS 'Conversations with one agent.';
+
+COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, question}]}.';
 
 ALTER TABLE public.ai_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.ai_sessions_id_seq

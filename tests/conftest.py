@@ -11,10 +11,13 @@ import psycopg
 import pytest
 import structlog
 
+from countersign.kernel import events
 from countersign.kernel.access import Caller, TenantId, UserId
 from countersign.kernel.app import App
-from countersign.kernel.database import Database
+from countersign.kernel.database import Database, Tx
+from countersign.kernel.json import dumps, loads
 from countersign.kernel.settings import Settings
+from countersign.webhooks.registry import SENT, check
 from tests.cluster import Clone, Cluster, Keeper
 
 # Unconfigured, structlog draws every traceback with all local variables: seconds each.
@@ -25,6 +28,14 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@events.witness
+async def documented(tx: Tx, event: str, event_id: int, data: dict[str, Any]) -> None:
+    """Whatever a test makes happen, webhooks are told of it in the shape that docs/webhooks.md promises."""
+    if event in SENT:
+        check(event, loads(dumps(data)))
+
 
 KEEPER = pytest.StashKey[Keeper]()
 PERMISSIONS = "SELECT slug FROM permissions"

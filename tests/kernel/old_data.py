@@ -113,6 +113,9 @@ ADDED: dict[int, str] = {
         INSERT INTO jobs (name, lane) VALUES ('webhooks.deliver', 'webhook:1');
     """,
     11: """
+        UPDATE ai_sessions SET dispatch = '{"agent": "a", "reason": "only", "candidates": []}';
+    """,
+    12: """
         INSERT INTO import_files (name, kind) VALUES ('prix.csv', 'csv');
         INSERT INTO import_file_parts (file_id, position, content) SELECT id, 0, 'code' FROM import_files;
         INSERT INTO import_mappings (name, target_table, mapping) VALUES ('Fournisseur', 'ouvrages', '{}');

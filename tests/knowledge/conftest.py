@@ -78,11 +78,11 @@ async def site(settings: Settings) -> AsyncIterator[Callable[..., Awaitable[Site
     async with AsyncExitStack() as stack:
 
         async def make(
-            rules: Sequence[Rule] = (Rule(".", "Voir la fiche [1]."),), *, demonstration: bool = True
+            rules: Sequence[Rule] = (Rule(".", "Voir la fiche [1]."),), *, demonstration: bool = True, **given: Any
         ) -> Site:
             model = ScriptedModel(rules)
             model_url = await stack.enter_async_context(model.serve())
-            changed = {"model": "scripted:words", "model_url": model_url}
+            changed = {"model": "scripted:words", "model_url": model_url, **given}
             values = {name: getattr(settings, name) for name in settings.model_fields_set} | changed
             app = await stack.enter_async_context(App(Settings(**values)))
             served = create(app.settings)

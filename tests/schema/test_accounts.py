@@ -198,7 +198,7 @@ async def test_signing_in(app: Desk, own: Desk, people: People) -> None:
 
 
 async def test_tokens_are_an_intersection_and_write_once_a_minute(app: Desk, own: Desk, people: People) -> None:
-    user = await people.user("Ann", "validator")
+    user = await people.user("Ann", "api-client")
     everything, little, late = (hashlib.sha256(word).hexdigest() for word in (b"1", b"2", b"3"))
     add = "INSERT INTO api_tokens (tenant_id, user_id, name, token, abilities, expires_at) VALUES (1, %s, 'n', %s, %s::jsonb, now() + %s::interval)"
     await own.run(add, user, everything, '["*"]', "1 day")
@@ -213,10 +213,12 @@ async def test_tokens_are_an_intersection_and_write_once_a_minute(app: Desk, own
     assert (await app.row(who, little, "192.0.2.2"))[3] is True
     assert await own.value("SELECT last_used_at > %s FROM api_tokens WHERE token = %s", first, little)
     assert len((await app.row(who, everything, "192.0.2.1"))[1]) == len(
-        [1 for w in TABLE.values() if "validator" in w.split()]
+        [1 for w in TABLE.values() if "api-client" in w.split()]
     )
     for token in (late, "0" * 64):
         assert await app.rows(who, token, "192.0.2.1") == []
+    await own.run("DELETE FROM user_roles WHERE user_id = %s", user)
+    assert await app.row(who, little, "192.0.2.2") == (user, None, False, False)  # who may not use the API at all
     await own.run("UPDATE tenants SET is_active = false")
     assert await app.rows(who, everything, "192.0.2.1") == []
     for bad in ("not a hash", "A" * 64):

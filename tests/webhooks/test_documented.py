@@ -24,7 +24,8 @@ def section(event: Event) -> str:
     schema = event.shape.model_json_schema()
     lines += ["| field of `data` | type | meaning |", "| --- | --- | --- |"]
     for name, field in schema["properties"].items():
-        kind = field.get("format") or field["type"]
+        kinds = [one.get("format") or one["type"] for one in field.get("anyOf", [field])]
+        kind = " or ".join(kinds)
         lines.append(f"| `{name}` | {kind} | {field['description']} |")
     return "\n".join([*lines, "", "```json", json.dumps(event.example), "```"])
 

@@ -17,6 +17,7 @@ from countersign.webhooks.models import FAILURES_IN_A_ROW, Webhook
 from tests.conftest import Tenants
 from tests.webhooks.receiver import Receiver, receiving
 
+NEWS = {"message": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e77", "status": "été"}
 Owner = psycopg.AsyncConnection[Any]
 
 
@@ -33,7 +34,7 @@ async def subscribed(house: App, tenants: Tenants, receiver: Receiver, **more: A
 
 async def happen(house: App, tenants: Tenants, event: str = "message.created") -> None:
     async with house.db.transaction(tenants.a.caller) as tx:
-        await events.publish(tx, event, message="été", status="done")
+        await events.publish(tx, event, **NEWS)
 
 
 async def waiting(owner: Owner) -> list[tuple[int, float]]:
@@ -70,7 +71,7 @@ async def test_the_bytes_sent_verify_with_the_standard_library(
     await happen(house, tenants)
     await work_all(house, owner)
     [(headers, body)] = receiver.received
-    assert Verifier(secret).verify(body, headers)["data"] == {"message": "été", "status": "done"}
+    assert Verifier(secret).verify(body, headers)["data"] == NEWS
     [attempt] = await logged(house, tenants, webhook)
     assert (attempt.status, attempt.status_code, attempt.response_body) == ("success", 200, "ok")
     assert headers["webhook-id"] == attempt.delivery_id
@@ -111,7 +112,7 @@ async def test_an_event_that_is_rolled_back_is_told_to_nobody(
     await subscribed(house, tenants, receiver)
     with pytest.raises(RuntimeError):
         async with house.db.transaction(tenants.a.caller) as tx:
-            await events.publish(tx, "message.created", message="1")
+            await events.publish(tx, "message.created", **NEWS)
             raise RuntimeError
     assert await waiting(owner) == []
 
@@ -145,6 +146,8 @@ async def test_twenty_failures_in_a_row_switch_it_off_and_say_why(
     assert "500" in (off.deactivated_reason or "")
     told = await owner.execute("SELECT count(*) FROM events WHERE name = 'webhook.deactivated'")
     assert await told.fetchone() == (1,)
+    found = await owner.execute("SELECT new_values ->> 'reason' FROM audit_logs WHERE action = 'webhook.deactivated'")
+    assert await found.fetchall() == [(off.deactivated_reason,)]
     on = await service.update(house, tenants.a.caller, webhook.id, is_active=True)
     assert (on.is_active, on.consecutive_failures, on.deactivated_reason) == (True, 0, None)
 

@@ -53,7 +53,7 @@ async def subscribe(house: App, tenants: Tenants, receiver: Receiver, event: str
 async def happen(house: App, tenants: Tenants, event: str, times: int) -> None:
     async with house.db.transaction(tenants.a.caller) as tx:
         for number in range(times):
-            await events.publish(tx, event, number=number)
+            await events.publish(tx, event, id=number, error="none")
 
 
 async def left(owner: Owner) -> int:
@@ -70,13 +70,13 @@ async def test_a_receiver_that_hangs_holds_up_neither_others_nor_other_work(
     async with AsyncExitStack() as stack:
         hanging, healthy = [await stack.enter_async_context(receiving()) for _ in range(2)]
         hanging.wait = 600
-        await subscribe(house, tenants, hanging, "message.created", 60)
-        await subscribe(house, tenants, healthy, "import.completed", 60)
+        await subscribe(house, tenants, hanging, "learned.suspended", 60)
+        await subscribe(house, tenants, healthy, "import.failed", 60)
         stack.enter_context(worker(settings, tmp_path / "worker.log", *pool))
-        await happen(house, tenants, "message.created", 20)
+        await happen(house, tenants, "learned.suspended", 20)
         await until(lambda: hanging.received)
         began = time.monotonic()
-        await happen(house, tenants, "import.completed", 20)
+        await happen(house, tenants, "import.failed", 20)
         async with house.db.transaction(tenants.a.caller) as tx:
             quick = await jobs.enqueue(tx, "test.quick")
         await until(lambda: len(healthy.received) == 20, 20)
@@ -96,9 +96,9 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another_under_the_sam
 ) -> None:
     async with receiving() as receiver:
         receiver.wait = 600
-        webhook, secret = await subscribe(house, tenants, receiver, "message.created", 60)
+        webhook, secret = await subscribe(house, tenants, receiver, "learned.suspended", 60)
         with worker(settings, tmp_path / "worker.log", *SOLO) as first:
-            await happen(house, tenants, "message.created", 5)
+            await happen(house, tenants, "learned.suspended", 5)
             await until(lambda: receiver.received)
             kill(first)
         receiver.wait = 0
@@ -111,7 +111,7 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another_under_the_sam
             await until(swept)
     sent = Counter(headers["webhook-id"] for headers, _ in receiver.received)
     assert sorted(sent.values()) == [1, 1, 1, 1, 2], "the interrupted one twice, under its id; the others once"
-    numbers = {Verifier(secret).verify(body, headers)["data"]["number"] for headers, body in receiver.received}
+    numbers = {Verifier(secret).verify(body, headers)["data"]["id"] for headers, body in receiver.received}
     assert numbers == set(range(5))
     async with house.db.transaction(tenants.a.caller) as tx:
         log = await service.deliveries(tx, webhook.id)
@@ -124,9 +124,9 @@ async def test_a_worker_that_is_stopped_finishes_what_it_sends(
 ) -> None:
     async with receiving() as receiver:
         receiver.wait = 1
-        await subscribe(house, tenants, receiver, "message.created", 60)
+        await subscribe(house, tenants, receiver, "learned.suspended", 60)
         with worker(settings, tmp_path / "worker.log", *SOLO) as only:
-            await happen(house, tenants, "message.created", 1)
+            await happen(house, tenants, "learned.suspended", 1)
             await until(lambda: receiver.received)
             only.terminate()
             await asyncio.to_thread(only.wait, 20)

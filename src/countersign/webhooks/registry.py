@@ -20,12 +20,32 @@ class Shape(BaseModel):
 
 class MessageCreated(Shape):
     message: UUID = Field(description="The answer: GET /api/v1/messages/{uuid}.")
-    status: str = Field(description="complete, degraded, stopped or failed.")
+    status: str = Field(description="complete, stopped or failed.")
 
 
-class OuvrageChanged(Shape):
+class Ouvrage(Shape):
     id: int = Field(description="The ouvrage: GET /api/v1/ouvrages/{id}.")
     code: str = Field(description="Its code, which an import knows it by.")
+    name: str = Field(description="Its name.")
+    type: str = Field(description="compose, simple, fourniture or main_oeuvre.")
+    unit: str = Field(description="The unit of its price.")
+    unit_price: str | None = Field(description="Its price as exact decimal text.")
+    currency: str = Field(description="The currency of its price.")
+
+
+class OuvrageUpdated(Ouvrage):
+    changed: list[str] = Field(description="Names of the fields that changed; components is its composition.")
+    old_unit_price: str | None = Field(description="Its price before.")
+
+
+class Document(Shape):
+    id: int = Field(description="The document's number.")
+    uuid: UUID = Field(description="The document: GET /api/v1/documents/{uuid}.")
+    title: str = Field(description="Its title.")
+    source: str = Field(description="The file or address that it came from.")
+    collection: str = Field(description="The collection that agents find it in.")
+    status: str = Field(description="ready or failed.")
+    error: str | None = Field(description="Why it could not be read.")
 
 
 class ImportCompleted(Shape):
@@ -68,7 +88,27 @@ class Event:
 
 
 TEST = "webhook.test"
-OUVRAGE: dict[str, Any] = {"id": 1204, "code": "CLO-PLA-001"}
+OUVRAGE: dict[str, Any] = {
+    "id": 1204,
+    "code": "CLO-PLA-001",
+    "name": "Cloison 72/48",
+    "type": "compose",
+    "unit": "m²",
+    "unit_price": "45.5000",
+    "currency": "EUR",
+}
+DOCUMENT: dict[str, Any] = {
+    "id": 31,
+    "uuid": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e78",
+    "title": "Notice de pose",
+    "source": "notice.pdf",
+    "collection": "agent_support_docs",
+    "status": "ready",
+    "error": None,
+}
+PRODUCT: dict[str, Any] = {"id": 42, "table": "products"}
+ORDER: dict[str, Any] = {"id": 9, "table": "orders"}
+ROW: dict[str, Any] = {"id": 3, "table": "chantiers"}
 KNOWN = (
     Event(
         "message.created",
@@ -80,9 +120,23 @@ KNOWN = (
     Event("message.rejected", "Somebody has rejected an answer."),
     Event("message.learned", "A validated answer is reused from now on."),
     Event("learned.suspended", "A learned answer is no longer used, for a record that it rests on has changed."),
-    Event("ouvrage.created", "An ouvrage is new.", OuvrageChanged, OUVRAGE),
-    Event("ouvrage.updated", "An ouvrage or its composition has changed.", OuvrageChanged, OUVRAGE),
-    Event("ouvrage.deleted", "An ouvrage was deleted.", OuvrageChanged, OUVRAGE),
+    Event("ouvrage.created", "An ouvrage is new.", Ouvrage, OUVRAGE),
+    Event(
+        "ouvrage.updated",
+        "Somebody has changed an ouvrage or its composition. An import tells import.completed instead.",
+        OuvrageUpdated,
+        {**OUVRAGE, "changed": ["unit_price"], "old_unit_price": "44.9000"},
+    ),
+    Event("ouvrage.deleted", "An ouvrage was deleted.", Ouvrage, OUVRAGE),
+    Event("document.created", "A document can be quoted.", Document, DOCUMENT),
+    Event("document.updated", "A document has taken the place of an earlier one.", Document, DOCUMENT),
+    Event("document.deleted", "A document was deleted.", Document, DOCUMENT),
+    Event(
+        "document.failed",
+        "A file could not be read as a document.",
+        Document,
+        {**DOCUMENT, "status": "failed", "error": "This PDF holds no text."},
+    ),
     Event(
         "import.completed",
         "A file was imported.",
@@ -97,17 +151,18 @@ KNOWN = (
     ),
     Event(
         "product.created",
-        "A row was added to a table of one's own that is named product, products, produit or produits.",
+        "A row was added to a table named product, products, produit or produits.",
         RowChanged,
-        {"id": 42, "table": "products"},
+        PRODUCT,
     ),
-    Event("product.updated", "A row of such a table has changed.", RowChanged, {"id": 42, "table": "products"}),
-    Event(
-        "order.created",
-        "A row was added to a table of one's own that is named order, orders, commande or commandes.",
-        RowChanged,
-        {"id": 9, "table": "orders"},
-    ),
+    Event("product.updated", "A row of such a table has changed.", RowChanged, PRODUCT),
+    Event("product.deleted", "A row of such a table was deleted.", RowChanged, PRODUCT),
+    Event("order.created", "A row was added to a table named orders, commande or commandes.", RowChanged, ORDER),
+    Event("order.updated", "A row of such a table of orders has changed.", RowChanged, ORDER),
+    Event("order.deleted", "A row of such a table of orders was deleted.", RowChanged, ORDER),
+    Event("row.created", "A row was added to another table of one's own.", RowChanged, ROW),
+    Event("row.updated", "A row of another table has changed.", RowChanged, ROW),
+    Event("row.deleted", "A row of another table was deleted.", RowChanged, ROW),
     Event("task.created", "A task has come in."),
     Event("run.finished", "An agent has ended its work on a task."),
     Event("validation.requested", "Somebody is asked to decide."),

@@ -17,9 +17,10 @@ from countersign.knowledge.retrieval.models import Source
 TODAY = date(2026, 3, 12)
 AGENT = Agent(
     id=AgentId(1), name="Expert", slug="expert", description=None, icon="robot", color="#000000", language="fr",
-    system_prompt="Tu es économiste.", prompt_version=1, qdrant_collection="c", retrieval_mode="SQL_HYDRATION",
+    system_prompt="Tu es économiste.", prompt_version=1, qdrant_collection="c", retrieval_mode="SQL_HYDRATION", source_template=None,
     hydration_config=None, ollama_host=None, ollama_port=None, model=None, fallback_model=None, context_window_size=10,
-    max_tokens=500, temperature=Decimal("0.2"), top_k=5, min_score=None, strict=True, is_active=True,
+    max_tokens=500, temperature=Decimal("0.2"), top_k=5, min_score=None, learned_min_score=None,
+    direct_answer=False, strict=True, is_active=True,
     created_at=datetime.now(UTC), updated_at=datetime.now(UTC),
 )  # fmt: skip
 

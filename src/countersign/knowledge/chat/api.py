@@ -14,7 +14,7 @@ from ...kernel.json import dumps
 from ...kernel.web import Clean, House, Router, Who, stream
 from . import service
 from .models import MAX_QUESTION
-from .wire import message_json, session_json, sse, whole
+from .wire import announced, message_json, session_json, sse, whole
 
 routes = Router(prefix="/api/v1", tags=["chat"])
 
@@ -35,6 +35,12 @@ class Question(BaseModel):
     """A question to the session's agent."""
 
     model_config = ConfigDict(extra="forbid")
+    content: Clean = Field(min_length=1, max_length=MAX_QUESTION)
+
+
+class OpenQuestion(NewSession):
+    """A question to whichever agent it is for."""
+
     content: Clean = Field(min_length=1, max_length=MAX_QUESTION)
 
 
@@ -109,6 +115,21 @@ async def ask(request: Request, app: House, caller: Who, uuid: UUID, body: Quest
     if "text/event-stream" in request.headers.get("accept", ""):
         return stream(sse(events, first))
     return reply(await whole(events, first))
+
+
+@routes.on("POST /ask", permission="ai-sessions.view")
+async def ask_anyone(request: Request, app: House, caller: Who, body: OpenQuestion) -> Response:
+    """Asks the agent that the question is for, in a new conversation; 409 with ``candidates`` when that is not clear.
+
+    The reply, or the first event ``agent`` of the stream, says which agent answers and why.
+    """
+    opened = await service.open_for(app, caller, **{"question": body.content, **body.model_dump(exclude={"content"})})
+    events = service.ask(app, caller, opened.uuid, body.content)
+    first = await anext(events)
+    chosen = {"agent": opened.agent_slug, "dispatch": opened.dispatch}
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return stream(announced(chosen, sse(events, first)))
+    return reply(chosen | await whole(events, first))
 
 
 @routes.on("GET /messages/{uuid}", permission="ai-sessions.view")

@@ -35,7 +35,10 @@ class AnswerRunning(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation with one agent. *own*: the caller's, who may ask in it; others' can only be read."""
+    """One conversation with one agent. *own*: the caller's, who may ask in it; others' can only be read.
+
+    *dispatch*: how its agent was chosen, None when somebody named it.
+    """
 
     uuid: UUID
     agent_slug: str
@@ -48,6 +51,7 @@ class Session:
     external_session_id: str | None
     external_context: Any
     own: bool
+    dispatch: Any
     created_at: datetime
     updated_at: datetime
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Form, Query, Request
@@ -18,6 +19,7 @@ from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who, stream, wants_json
 from ..agents import service as agents
 from ..agents.models import Agent
+from ..dispatch.models import AgentUnclear
 from . import evidence, service
 from .examples import examples
 from .models import Failed, Session
@@ -27,33 +29,43 @@ routes = Router(include_in_schema=False)
 
 MAY = "ai-sessions.view"
 SHOWN = 40
+MOST_WORDS = 2000  # of a question in an address
 Words = Annotated[Clean | None, Query(max_length=200)]
+Text = Annotated[Clean | None, Query(max_length=MOST_WORDS)]
 
 
 @routes.on("GET /ask", permission=MAY)
-async def ask_anyone(request: Request, app: House, caller: Who) -> Response:
-    """The question box, for the agent asked last."""
+async def ask_anyone(request: Request, app: House, caller: Who, text: Text = None) -> Response:
+    """The question box for whichever agent the question is for. With *text* that was not clear: one must be named."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return await _ask(tx, request, None)
+        return await _ask(tx, request, None, text)
 
 
 @routes.on("GET /ask/{slug}", permission=MAY)
-async def ask_one(request: Request, app: House, caller: Who, slug: str) -> Response:
-    """The question box for one agent."""
+async def ask_one(request: Request, app: House, caller: Who, slug: str, text: Text = None) -> Response:
+    """The question box for one agent, with *text* in it."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return await _ask(tx, request, slug)
+        return await _ask(tx, request, slug, text)
 
 
-async def _ask(tx: Tx, request: Request, slug: str | None) -> Response:
+async def _ask(tx: Tx, request: Request, slug: str | None, text: str | None) -> Response:
     found = await agents.agents(tx)
     recent = await service.sessions(tx, limit=6)
     slugs = [agent.slug for agent in found]
     if slug is not None and slug not in slugs:
         await agents.agent(tx, slug)
     last = next((s.agent_slug for s in recent if s.agent_slug in slugs), None)
-    chosen = next((a for a in found if a.slug == (slug or last)), found[0] if found else None)
-    tried = await examples(tx, chosen) if chosen else []
-    return page(request, "chat/ask.html", agents=found, agent=chosen, recent=recent, examples=tried)
+    known = next((a for a in found if a.slug == (slug or last)), found[0] if found else None)
+    return page(
+        request,
+        "chat/ask.html",
+        agents=found,
+        agent=known if slug or len(found) == 1 else None,  # None: whoever the question is for
+        text=text or "",
+        recent=recent,
+        examples=await examples(tx, known) if known else [],
+        example_of=known,
+    )
 
 
 @routes.on("POST /ask", permission=MAY)
@@ -61,17 +73,31 @@ async def open_and_ask(
     request: Request,
     app: House,
     caller: Who,
-    agent: Annotated[Clean, Form()],
+    agent: Annotated[Clean, Form()] = "",
     text: Annotated[Clean, Form()] = "",
 ) -> Response:
-    """Opens a conversation. A script gets its address and asks there; a plain form waits for the whole answer."""
-    async with app.db.transaction(caller) as tx:
-        opened = await service.open_session(tx, agent)
+    """Opens a conversation, with *agent* or the one that *text* is for.
+
+    A script gets its address and asks there; a plain form waits for the whole answer.
+    """
+    try:
+        opened = await _open(app, caller, agent, text)
+    except AgentUnclear:
+        if wants_json(request):
+            raise
+        return RedirectResponse(f"/ask?{urlencode({'text': text[:MOST_WORDS]})}", 303)
     if wants_json(request):
         return JSONResponse({"session": str(opened.uuid), "address": f"/sessions/{opened.uuid}"}, 201)
     if text.strip():
         await _answer_whole(app, caller, opened.uuid, text)
     return RedirectResponse(f"/sessions/{opened.uuid}#last", 303)
+
+
+async def _open(app: App, caller: Caller, agent: str, text: str) -> Session:
+    if not agent:
+        return await service.open_for(app, caller, text)
+    async with app.db.transaction(caller) as tx:
+        return await service.open_session(tx, agent)
 
 
 @routes.on("GET /sessions", permission=MAY)

@@ -1,7 +1,7 @@
 -- open_session
 -- Start a conversation with one agent.
-INSERT INTO ai_sessions (agent_id, user_id, title, external_session_id, external_context)
-SELECT a.id, current_actor(), %(title)s::text, %(external_id)s::text, %(external_context)s::jsonb
+INSERT INTO ai_sessions (agent_id, user_id, title, external_session_id, external_context, dispatch)
+SELECT a.id, current_actor(), %(title)s::text, %(external_id)s::text, %(external_context)s::jsonb, %(dispatch)s::jsonb
 FROM agents a WHERE a.slug = %(slug)s::text AND a.deleted_at IS NULL AND a.is_active
 RETURNING uuid;
 
@@ -9,7 +9,7 @@ RETURNING uuid;
 -- Conversations, newest first: those of one user, or of all; of one agent; with a word in their title or questions.
 SELECT s.uuid, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, s.title,
        s.message_count, s.status, s.external_session_id, s.external_context,
-       s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.created_at, s.updated_at
+       s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.dispatch, s.created_at, s.updated_at
 FROM ai_sessions s
 JOIN agents a ON a.id = s.agent_id
 WHERE s.status <> 'deleted'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +15,10 @@ from ...kernel.audit import audit
 from ...kernel.database import Tx
 from ...kernel.json import dumps
 from ..agents import service as agents
+from ..dispatch import service as dispatch
+from ..dispatch.models import AgentUnclear, Choice
 from . import answer
-from .models import ChatEvent, Message, NoSuchMessage, NoSuchSession, Session
+from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Session
 
 queries = sql.load(__package__ or "")
 
@@ -36,8 +39,9 @@ async def open_session(
     title: str | None = None,
     external_session_id: str | None = None,
     external_context: dict[str, Any] | None = None,
+    chosen: Choice | None = None,
 ) -> Session:
-    """A new conversation of the caller with one agent. Raises ``NoSuchAgent``."""
+    """A new conversation of the caller with one agent, which was *chosen* or named. Raises ``NoSuchAgent``."""
     await agents.agent(tx, agent_slug)
     uuid = await tx.value(
         queries.open_session,
@@ -45,8 +49,20 @@ async def open_session(
         title=title,
         external_id=external_session_id,
         external_context=dumps(external_context) if external_context is not None else None,
+        dispatch=dumps(chosen.as_json()) if chosen is not None else None,
     )
     return await session(tx, uuid)
+
+
+async def open_for(app: App, caller: Caller, question: str, **given: Any) -> Session:
+    """A new conversation with the agent that *question* is for. Raises ``AgentUnclear``, ``EmptyQuestion``."""
+    if not question.strip():
+        raise EmptyQuestion()
+    chosen = await dispatch.choose(app, caller, question)
+    if chosen.agent is None:
+        raise AgentUnclear(reason=chosen.reason, candidates=[asdict(one) for one in chosen.candidates])
+    async with app.db.transaction(caller) as tx:
+        return await open_session(tx, chosen.agent, chosen=chosen, **given)
 
 
 async def sessions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,14 @@ async def sse(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> Asyn
             yield event(NAMES[type(what)], asdict(what))
     finally:
         await events.aclose()
+
+
+async def announced(chosen: dict[str, Any], stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """*stream* after the event ``agent``, which says who answers and why; closing this closes *stream*."""
+    async with aclosing(stream):
+        yield event("agent", chosen)
+        async for piece in stream:
+            yield piece
 
 
 class AnswerFailed(CountersignError):

@@ -26,10 +26,14 @@ document.addEventListener("submit", async (event) => {
   const problem = document.querySelector("[data-problem]");
   problem.hidden = true;
   try {
-    const opened = await (await post("/ask", { agent: fields.get("agent") })).json();
+    const opened = await (await post("/ask", { agent: fields.get("agent"), text })).json();
     sessionStorage.setItem(`ask:${opened.session}`, text);
     location.assign(opened.address);
   } catch (error) {
+    if (error.code === "agent-unclear") {
+      location.assign(`/ask?${new URLSearchParams({ text: text.slice(0, 2000) })}`);
+      return;
+    }
     problem.textContent = error.message || say("failed");
     problem.hidden = false;
   }

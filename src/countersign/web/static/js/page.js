@@ -44,7 +44,7 @@ export async function post(address, fields, { accept = "application/json", signa
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
-    throw new Error(problem.detail ?? say("failed"));
+    throw Object.assign(new Error(problem.detail ?? say("failed")), { code: problem.code });
   }
   return response;
 }
