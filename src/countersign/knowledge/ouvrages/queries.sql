@@ -276,3 +276,8 @@ WHERE o.deleted_at IS NULL AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s:
 UPDATE ouvrages o SET is_indexed = true, indexed_at = now(), qdrant_point_id = p.point::text
 FROM unnest(%(ids)s::bigint[], %(points)s::uuid[]) AS p(id, point)
 WHERE o.id = p.id;
+
+-- live_ids
+-- One array of every live ouvrage, or of those of one type.
+SELECT coalesce(array_agg(id ORDER BY id), '{}')::bigint[] FROM ouvrages
+WHERE deleted_at IS NULL AND (%(type)s::text IS NULL OR type = %(type)s::text);
