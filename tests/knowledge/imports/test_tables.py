@@ -12,7 +12,7 @@ import pytest
 from countersign.kernel.access import system
 from countersign.kernel.app import App
 from countersign.knowledge.imports.models import BadMapping, NotUndoable
-from countersign.knowledge.imports.service import preview, proposed, undo
+from countersign.knowledge.imports.service import undo
 from countersign.knowledge.tables import rows as table_rows
 from countersign.knowledge.tables import service as tables
 from countersign.knowledge.tables.models import NoSuchTable, Table
@@ -125,21 +125,6 @@ async def test_without_a_key_every_row_is_new(house: App, tmp_path: Path) -> Non
     for _ in range(2):
         done = await bring(house, write(tmp_path, "nom\nScierie\nScierie\n"), mapping=mapping, table="suppliers")
         assert counts(done) == (2, 2, 0, 0, 0)
-
-
-async def test_the_first_rows_are_shown_as_they_will_be(house: App, tmp_path: Path) -> None:
-    from countersign.knowledge.imports.reading import inspect
-
-    await made(house)
-    found = inspect(write(tmp_path), "csv")
-    async with house.db.transaction(system()) as tx:
-        mapping = await proposed(tx, found, found.names, "products")
-        shown = await preview(tx, mapping, found, "products")
-    assert (shown[0]["price"], shown[0]["error"], shown[2]["error"]) == (
-        "1234.50",
-        None,
-        "ref: the same stands in row 1 already",
-    )
 
 
 async def test_what_the_table_has_not_is_refused(house: App, tenants: Tenants, tmp_path: Path) -> None:

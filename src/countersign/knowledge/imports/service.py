@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from ...index import service as index
 from ...kernel import jobs, sql
@@ -15,7 +14,7 @@ from ...kernel.database import Database, Row, Tx
 from ...kernel.jobs import JobId
 from ...kernel.json import dumps
 from ..tables import service as tables
-from . import files, staging
+from . import files
 from .mapping import guess, parse, written
 from .models import File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
 from .models import Saved as Saved
@@ -29,7 +28,6 @@ queries = sql.load(__package__ or "")
 RUN = "imports.run"
 OUVRAGES = "ouvrages"
 AT_ONCE = 1000
-PREVIEWED = 10
 
 
 async def target(tx: Tx, name: str) -> Target:
@@ -183,13 +181,3 @@ async def drop_mapping(tx: Tx, name: str) -> None:
     if gone is None:
         raise NoSuchMapping()
     await audit(tx, "delete", "import_mapping", gone, old={"name": name})
-
-
-async def preview(tx: Tx, mapping: Mapping, found: Found, table: str = OUVRAGES) -> list[dict[str, Any]]:
-    """The first rows as they would be stored, each with its error. Nothing is kept."""
-    await staging.stage(tx, await target(tx, table), mapping, iter(found.sample), _silent)
-    return await staging.first(tx, PREVIEWED)
-
-
-async def _silent(_phase: str, _done: int, _total: int | None) -> None:
-    return None

@@ -68,12 +68,6 @@ async def report(tx: Tx, mapping: Mapping) -> Report:
     return await tx.one(Report, queries.report, conflict=mapping.on_conflict)
 
 
-async def first(tx: Tx, most: int) -> list[Row]:
-    """The first rows as they will be stored: values, ``row_number error data target_id changed``."""
-    rows = await tx.all(Row, queries.first_staged, most=most)
-    return [{**row, **(row.pop("row_values") or {})} for row in rows]
-
-
 async def jumps(tx: Tx, into: Target, mapping: Mapping) -> list[Row]:
     """The prices that would change most: ``id code name old new percent``."""
     asked = into.table is None and mapping.on_conflict == "update"
