@@ -88,7 +88,7 @@ async def test_an_agent_is_made_changed_and_restored_by_forms(visit: Visit, tena
         assert copy.headers["location"] == "/agents/metreur-copie/edit"
         await client.post("/agents/metreur/active", data={"csrf": CSRF, "on": "0"})
         listed = (await client.get("/agents")).text
-        assert listed.count("désactivé") >= 2
+        assert listed.count("arrêté") >= 2
         await client.post("/agents/metreur/delete", data={"csrf": CSRF})
         assert (await client.get("/agents/metreur")).status_code == 404
 
