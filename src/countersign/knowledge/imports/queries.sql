@@ -75,12 +75,6 @@ WHERE s.error IS NULL AND s.changed AND s.unit_price <> o.unit_price
 ORDER BY abs(s.unit_price - o.unit_price) / nullif(abs(o.unit_price), 0) DESC NULLS FIRST, o.id
 LIMIT 20;
 
--- first_staged
--- Some rows as they will be stored.
-SELECT row_number, error, data, code, name, description, type, category, subcategory, unit, currency, unit_price,
-       default_quantity, target_id, changed
-FROM import_staging ORDER BY row_number LIMIT %(most)s::bigint;
-
 -- name_import
 -- The history of every price names the import that changed it.
 SELECT set_config('countersign.import_id', %(id)s::text, true);

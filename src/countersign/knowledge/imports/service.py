@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from ...index import service as index
 from ...kernel import jobs, sql
@@ -14,7 +13,7 @@ from ...kernel.audit import audit
 from ...kernel.database import Database, Row, Tx
 from ...kernel.jobs import JobId
 from ...kernel.json import dumps
-from . import files, staging
+from . import files
 from .mapping import guess, parse, written
 from .models import BadMapping, File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
 from .models import Saved as Saved
@@ -26,7 +25,6 @@ queries = sql.load(__package__ or "")
 RUN = "imports.run"
 OUVRAGES = "ouvrages"
 AT_ONCE = 1000
-PREVIEWED = 10
 
 
 def target(name: str) -> str:
@@ -179,13 +177,3 @@ async def drop_mapping(tx: Tx, name: str) -> None:
     if gone is None:
         raise NoSuchMapping()
     await audit(tx, "delete", "import_mapping", gone, old={"name": name})
-
-
-async def preview(tx: Tx, mapping: Mapping, found: Found) -> list[dict[str, Any]]:
-    """The first rows as they would be stored, each with its error. Nothing is kept."""
-    await staging.stage(tx, mapping, iter(found.sample), _silent)
-    return await tx.all(Row, queries.first_staged, most=PREVIEWED)
-
-
-async def _silent(_phase: str, _done: int, _total: int | None) -> None:
-    return None
