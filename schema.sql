@@ -2148,6 +2148,17 @@ END $$;
 
 COMMENT ON FUNCTION public.number_run() IS 'Trigger: runs of a task are 1, 2, 3…';
 
+CREATE FUNCTION public.old_jobs(p_older_than interval) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT count(*) FROM jobs
+    WHERE status IN ('done', 'failed', 'cancelled') AND finished_at < now() - p_older_than
+      AND (current_tenant() IS NULL OR tenant_id = current_tenant())
+$$;
+
+COMMENT ON FUNCTION public.old_jobs(p_older_than interval) IS 'How many jobs ended longer ago than p_older_than.';
+
 CREATE FUNCTION public.open_user_session(p_user bigint, p_token_hash bytea, p_csrf_secret bytea, p_ttl interval, p_ip inet, p_user_agent text) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -2308,6 +2319,68 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.place_ouvrage() IS 'Trigger: path (ids from the root) and depth follow parent_id; cycles are refused.';
+
+CREATE FUNCTION public.purge_jobs(p_older_than interval, p_most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH old AS (
+        SELECT id FROM jobs
+        WHERE status IN ('done', 'failed', 'cancelled') AND finished_at < now() - p_older_than
+          AND (current_tenant() IS NULL OR tenant_id = current_tenant())
+        ORDER BY finished_at LIMIT p_most FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM jobs USING old WHERE jobs.id = old.id RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+
+COMMENT ON FUNCTION public.purge_jobs(p_older_than interval, p_most integer) IS 'Deletes so many jobs that ended longer ago than p_older_than; returns how many.';
+
+CREATE FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '5s'
+    AS $_$
+DECLARE
+    base text;
+    month_end timestamptz := date_trunc('month', now() - p_older_than);
+    child text;
+    gone bigint;
+    left_over bigint;
+BEGIN
+    SELECT c.relname INTO base FROM pg_class c
+    WHERE c.oid = p_parent AND p_parent IN ('public.webhook_logs'::regclass, 'public.application_logs'::regclass);
+    IF base IS NULL THEN
+        RAISE EXCEPTION 'not-purged' USING ERRCODE = 'P0422', DETAIL = format('%s is not purged by the month.', p_parent);
+    END IF;
+    IF p_older_than IS NULL OR p_older_than < interval '1 day' THEN
+        RAISE EXCEPTION 'retention-invalid' USING ERRCODE = 'P0422', DETAIL = 'The retention must be one day or more.';
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %I WHERE created_at < $1', base) INTO gone USING month_end;
+    IF p_dry OR gone = 0 THEN
+        RETURN gone;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('countersign.partitions'));
+    FOR child IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = p_parent AND c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+          AND to_timestamp(right(c.relname, 7), 'YYYY_MM') < month_end
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', child);
+    END LOOP;
+    -- Rows that came before their month had a partition lie in the DEFAULT one, where history is kept by a trigger.
+    EXECUTE format('SELECT count(*) FROM %I WHERE created_at < $1', base || '_default') INTO left_over USING month_end;
+    IF left_over > 0 THEN
+        EXECUTE format('ALTER TABLE %I DISABLE TRIGGER USER', base || '_default');
+        EXECUTE format('DELETE FROM %I WHERE created_at < $1', base || '_default') USING month_end;
+        EXECUTE format('ALTER TABLE %I ENABLE TRIGGER USER', base || '_default');
+    END IF;
+    RETURN gone;
+END $_$;
+
+COMMENT ON FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) IS 'Drops the months of all tenants that ended longer ago than p_older_than; returns how many rows that are. Dry: only counts.';
 
 CREATE FUNCTION public.put_vectors(p_name text, p_ids uuid[], p_kinds text[], p_vectors text[]) RETURNS void
     LANGUAGE plpgsql
@@ -6797,8 +6870,17 @@ GRANT ALL ON FUNCTION public.live_tenants() TO countersign_app;
 REVOKE ALL ON FUNCTION public.mark_expired_validations() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.mark_expired_validations() TO countersign_app;
 
+REVOKE ALL ON FUNCTION public.old_jobs(p_older_than interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.old_jobs(p_older_than interval) TO countersign_app;
+
 REVOKE ALL ON FUNCTION public.open_user_session(p_user bigint, p_token_hash bytea, p_csrf_secret bytea, p_ttl interval, p_ip inet, p_user_agent text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.open_user_session(p_user bigint, p_token_hash bytea, p_csrf_secret bytea, p_ttl interval, p_ip inet, p_user_agent text) TO countersign_app;
+
+REVOKE ALL ON FUNCTION public.purge_jobs(p_older_than interval, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purge_jobs(p_older_than interval, p_most integer) TO countersign_app;
+
+REVOKE ALL ON FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) TO countersign_app;
 
 REVOKE ALL ON FUNCTION public.record_sign_in_attempt(p_email text, p_ip inet, p_succeeded boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_sign_in_attempt(p_email text, p_ip inet, p_succeeded boolean) TO countersign_app;

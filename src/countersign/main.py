@@ -28,6 +28,7 @@ from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
 from .knowledge.imports import api as imports_api
 from .knowledge.ouvrages import api as ouvrages_api
+from .knowledge.ouvrages import editing as ouvrages_editing
 from .knowledge.ouvrages import pages as ouvrages_pages
 from .knowledge.retrieval import api as retrieval_api
 from .knowledge.retrieval import pages as retrieval_pages
@@ -52,6 +53,7 @@ ROUTES: list[Router] = [
     chat_api.routes,
     chat_pages.routes,
     ouvrages_api.routes,
+    ouvrages_editing.routes,
     ouvrages_pages.routes,
     documents_api.routes,
     documents_pages.routes,

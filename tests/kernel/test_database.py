@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,17 @@ async def test_the_caller_is_set_inside_the_transaction_only(db: Database, tenan
             "tenant": None,
             "actor": None,
         }
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [("a\0b", "unreadable-text"), (datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=14))), "out-of-range")],
+)
+async def test_what_the_driver_refuses_is_named(db: Database, value: Any, code: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        async with db.transaction(None) as tx:
+            await tx.value("SELECT %(value)s", value=value)
+    assert refused.value.code == code
 
 
 async def test_a_connection_does_not_remember_the_last_caller(db: Database, tenants: Tenants) -> None:

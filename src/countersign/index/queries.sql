@@ -153,6 +153,12 @@ UPDATE index_entries
 SET is_stale = true, indexed_hash = NULL, attempts = 0, error = NULL, not_before = now()
 WHERE collection = %(collection)s::text AND deleted_at IS NULL;
 
+-- force_rows
+-- These rows are written again; vectors of unchanged texts are kept.
+UPDATE index_entries SET indexed_hash = NULL
+WHERE collection = %(collection)s::text AND kind = %(kind)s::text AND source_id = ANY (%(ids)s::bigint[])
+  AND deleted_at IS NULL;
+
 -- stale_count
 -- Entries that are to be read again now.
 SELECT count(*) FROM index_entries

@@ -46,13 +46,17 @@ __all__ = [
 queries = sql.load(__package__ or "")
 
 
-async def mark(tx: Tx, collection: str, kind: str, ids: Iterable[int]) -> int:
-    """Rows *ids* of *kind* are new or changed and belong into *collection*; returns how many were not waiting yet."""
+async def mark(tx: Tx, collection: str, kind: str, ids: Iterable[int], *, force: bool = False) -> int:
+    """Rows *ids* of *kind* are new or changed and belong into *collection*; returns how many were not waiting yet.
+
+    *force* writes them again, also what has not changed; known vectors are kept.
+    """
     source = await source_of(tx, kind)
-    marked = int(
-        await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=list(ids))
-    )
-    if marked:
+    ids = list(ids)
+    marked = int(await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=ids))
+    if force:
+        await tx.run(queries.force_rows, collection=collection, kind=kind, ids=ids)
+    if marked or force:
         await run_soon(tx, collection)
     return marked
 

@@ -200,9 +200,11 @@ def _translate(error: psycopg.Error) -> CountersignError | psycopg.Error:
     found = Raised.translate(error.sqlstate, error.diag.message_primary or str(error), error.diag.message_detail)
     if found is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and not error.sqlstate:
         return Unavailable("PostgreSQL does not answer, or every connection is in use. Try again in a moment.")
-    # What people send may be anything; these three say so. NUL is refused by the driver, without a state.
+    # What people send may be anything; these three say so. The driver refuses NUL, and dates that Python does not know,
+    # without a state.
     if isinstance(error, psycopg.errors.NumericValueOutOfRange | psycopg.errors.DatetimeFieldOverflow):
         return OutOfRange()
     if isinstance(error, psycopg.DataError) and error.sqlstate in (None, "22P05", "22021"):
-        return UnreadableText()
+        unreadable = error.sqlstate is not None or "NUL" in str(error)
+        return UnreadableText() if unreadable else OutOfRange()
     return found or error

@@ -106,3 +106,81 @@ BEGIN
         RETURNING jobs.id;
 END $$;
 COMMENT ON FUNCTION due_jobs(integer) IS 'Jobs to ring again: due and unheard for 30 seconds, or held by a silent worker.';
+
+-- ── Purging ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE OR REPLACE FUNCTION purge_months(p_parent regclass, p_older_than interval, p_dry boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '5s' AS $$
+DECLARE
+    base text;
+    month_end timestamptz := date_trunc('month', now() - p_older_than);
+    child text;
+    gone bigint;
+    left_over bigint;
+BEGIN
+    SELECT c.relname INTO base FROM pg_class c
+    WHERE c.oid = p_parent AND p_parent IN ('public.webhook_logs'::regclass, 'public.application_logs'::regclass);
+    IF base IS NULL THEN
+        RAISE EXCEPTION 'not-purged' USING ERRCODE = 'P0422', DETAIL = format('%s is not purged by the month.', p_parent);
+    END IF;
+    IF p_older_than IS NULL OR p_older_than < interval '1 day' THEN
+        RAISE EXCEPTION 'retention-invalid' USING ERRCODE = 'P0422', DETAIL = 'The retention must be one day or more.';
+    END IF;
+    EXECUTE format('SELECT count(*) FROM %I WHERE created_at < $1', base) INTO gone USING month_end;
+    IF p_dry OR gone = 0 THEN
+        RETURN gone;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('countersign.partitions'));
+    FOR child IN
+        SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = p_parent AND c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+          AND to_timestamp(right(c.relname, 7), 'YYYY_MM') < month_end
+    LOOP
+        EXECUTE format('DROP TABLE public.%I', child);
+    END LOOP;
+    -- Rows that came before their month had a partition lie in the DEFAULT one, where history is kept by a trigger.
+    EXECUTE format('SELECT count(*) FROM %I WHERE created_at < $1', base || '_default') INTO left_over USING month_end;
+    IF left_over > 0 THEN
+        EXECUTE format('ALTER TABLE %I DISABLE TRIGGER USER', base || '_default');
+        EXECUTE format('DELETE FROM %I WHERE created_at < $1', base || '_default') USING month_end;
+        EXECUTE format('ALTER TABLE %I ENABLE TRIGGER USER', base || '_default');
+    END IF;
+    RETURN gone;
+END $$;
+COMMENT ON FUNCTION purge_months(regclass, interval, boolean) IS
+    'Drops the months of all tenants that ended longer ago than p_older_than; returns how many rows that are. Dry: only counts.';
+REVOKE ALL ON FUNCTION purge_months(regclass, interval, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_months(regclass, interval, boolean) TO countersign_app;
+
+CREATE OR REPLACE FUNCTION purge_jobs(p_older_than interval, p_most integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH old AS (
+        SELECT id FROM jobs
+        WHERE status IN ('done', 'failed', 'cancelled') AND finished_at < now() - p_older_than
+          AND (current_tenant() IS NULL OR tenant_id = current_tenant())
+        ORDER BY finished_at LIMIT p_most FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM jobs USING old WHERE jobs.id = old.id RETURNING 1
+    )
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION purge_jobs(interval, integer) IS 'Deletes so many jobs that ended longer ago than p_older_than; returns how many.';
+
+CREATE OR REPLACE FUNCTION old_jobs(p_older_than interval) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT count(*) FROM jobs
+    WHERE status IN ('done', 'failed', 'cancelled') AND finished_at < now() - p_older_than
+      AND (current_tenant() IS NULL OR tenant_id = current_tenant())
+$$;
+COMMENT ON FUNCTION old_jobs(interval) IS 'How many jobs ended longer ago than p_older_than.';
+
+DO $$
+DECLARE
+    callable regprocedure;
+BEGIN
+    FOREACH callable IN ARRAY ARRAY['purge_jobs(interval, integer)', 'old_jobs(interval)']::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO countersign_system', callable);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', callable);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO countersign_app', callable);
+    END LOOP;
+END $$;

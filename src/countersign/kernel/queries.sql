@@ -91,3 +91,15 @@ SELECT auditable_id AS made, tags FROM audit_logs
 WHERE tenant_id = current_tenant() AND auditable_type = %(kind)s::text AND tags @> ARRAY[%(tag)s::varchar]
   AND created_at > now() - interval '1 day'
 ORDER BY id DESC LIMIT 1;
+
+-- purge_months
+-- Drops whole months of one table of logs; returns the number of rows.
+SELECT purge_months(%(parent)s::text::regclass, make_interval(days => %(days)s::integer), %(dry)s::boolean);
+
+-- purge_jobs
+-- Deletes one batch of jobs that ended long ago; returns how many.
+SELECT purge_jobs(make_interval(days => %(days)s::integer), %(most)s::integer);
+
+-- old_jobs
+-- How many jobs ended long ago.
+SELECT old_jobs(make_interval(days => %(days)s::integer));

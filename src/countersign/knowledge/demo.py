@@ -40,11 +40,11 @@ EXPERT_BTP: dict[str, Any] = {
 SUPPORT: dict[str, Any] = {
     "name": "Support",
     "slug": "support",
-    "description": "Aide à l'utilisation de Countersign, d'après sa documentation.",
+    "description": "Aide à l’utilisation de Countersign, d’après sa documentation.",
     "icon": "life-preserver",
     "color": "#7A3E1D",
     "language": "fr",
-    "system_prompt": "Tu aides les utilisateurs de Countersign. Tu réponds d'après la documentation, pas à pas.",
+    "system_prompt": "Tu aides les utilisateurs de Countersign. Tu réponds d’après la documentation, pas à pas.",
     "qdrant_collection": "agent_support_docs",
     "retrieval_mode": "TEXT_ONLY",
     "hydration_config": None,

@@ -29,6 +29,21 @@ def split(parts: Sequence[tuple[str, Decimal, str]], *, title: str) -> Markup:
     ).format(WIDTH, title, Markup("").join(drawn))
 
 
+def steps(values: Sequence[Decimal], *, title: str) -> Markup:
+    """How a price went, one step a change, the present one as a dot; lowest at the bottom. *title* says it in words."""
+    low, high = min(values), max(values)
+    wide = Decimal(WIDTH - 16) / len(values)
+    points: list[str] = []
+    y = Decimal(0)
+    for place, value in enumerate(values):
+        y = Decimal(40) if low == high else 72 - (value - low) / (high - low) * 64
+        points += [f"{_short(8 + place * wide)},{_short(y)}", f"{_short(8 + (place + 1) * wide)},{_short(y)}"]
+    return Markup(
+        '<svg class="steps" viewBox="0 0 {} 80" role="img" aria-label="{}">'
+        '<polyline points="{}" fill="none" stroke-width="2"/><circle cx="{}" cy="{}" r="4"/></svg>'
+    ).format(WIDTH, title, " ".join(points), WIDTH - 8, _short(y))
+
+
 def score(share: float) -> Markup:
     """A thin bar for a score between 0 and 1; the figure stands beside it, so it is silent."""
     width = round(max(0.0, min(1.0, share)) * 48, 1)

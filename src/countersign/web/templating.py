@@ -72,6 +72,7 @@ def environment(locale: str) -> Environment:
         static=static_url,
         markdown=markdown.render,
         split_picture=pictures.split,
+        steps_picture=pictures.steps,
         score_picture=pictures.score,
     )
     return env

@@ -57,7 +57,10 @@ async def test_100_kb_are_refused_with_the_limit(site: Make) -> None:
     assert refused.status_code == 422 and "8000" in refused.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["agents/nobody", "agents/nobody/search?q=x", "agents/nobody/sessions"])
+@pytest.mark.parametrize(
+    "path",
+    ["agents/nobody", "agents/nobody/search?q=x", "agents/nobody/sessions", "agents/%00", "agents/%00/search?q=x"],
+)
 async def test_an_unknown_agent_is_not_found(site: Make, path: str) -> None:
     made = await site()
     client = await made.client()

@@ -54,7 +54,9 @@ async def agents(tx: Tx, *, q: str | None = None, inactive: bool = False) -> lis
 
 async def agent(tx: Tx, slug: str, *, inactive: bool = False) -> Agent:
     """One live agent, active unless *inactive* is allowed. Raises ``NoSuchAgent``."""
-    found = await tx.first(Agent, queries.agents, q=None, slug=slug, inactive=inactive)
+    # What no agent can be called is not asked for: PostgreSQL takes no NUL.
+    named = slug.isprintable()
+    found = await tx.first(Agent, queries.agents, q=None, slug=slug, inactive=inactive) if named else None
     if found is None:
         raise NoSuchAgent()
     return found

@@ -1,4 +1,4 @@
-"""Pages of the price library: a list that searches and filters, one ouvrage with its composition, an export."""
+"""Pages of the price library: a list that searches and filters, the tree, one ouvrage, an export."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -16,7 +16,8 @@ from ...kernel.app import App
 from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who
 from . import service
-from .models import TYPES, Summary
+from .forms import entered
+from .models import TYPES, PriceChange, Summary
 from .tree import composition, sum_of
 
 routes = Router(include_in_schema=False)
@@ -26,6 +27,9 @@ AT_ONCE = 1000
 Words = Annotated[Clean | None, Query(max_length=200)]
 Type = Annotated[Clean | None, Query(max_length=50)]
 Category = Annotated[Clean | None, Query(max_length=100)]
+Price = Annotated[Clean | None, Query(max_length=30)]
+Code = Annotated[Clean | None, Query(max_length=50)]
+BRANCHES = 200
 
 
 @routes.on("GET /records/ouvrages", permission="ouvrages.view")
@@ -36,12 +40,15 @@ async def list_ouvrages(
     q: Words = None,
     type: Type = None,
     category: Category = None,
+    price_min: Price = None,
+    price_max: Price = None,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
-    """The list; words, type and trade narrow it."""
+    """The list; words, type, trade and price narrow it."""
+    chosen = _chosen(caller, q, type, category, price_min, price_max)
     async with app.db.transaction(caller, read_only=True) as tx:
-        found = await service.search(tx, q=q, type=type, category=category, limit=PER_PAGE, offset=offset)
-        total = await service.count(tx, q=q, type=type, category=category)
+        found = await service.search(tx, **chosen, limit=PER_PAGE, offset=offset)
+        total = await service.count(tx, **chosen)
         categories = await service.categories(tx)
     return page(
         request,
@@ -55,15 +62,42 @@ async def list_ouvrages(
         q=q or "",
         type=type or "",
         category=category or "",
+        price_min=price_min or "",
+        price_max=price_max or "",
     )
 
 
 @routes.on("GET /records/ouvrages.csv", permission="ouvrages.view")
-async def export(app: House, caller: Who, q: Words = None, type: Type = None, category: Category = None) -> Response:
+async def export(
+    app: House,
+    caller: Who,
+    q: Words = None,
+    type: Type = None,
+    category: Category = None,
+    price_min: Price = None,
+    price_max: Price = None,
+) -> Response:
     """The same list as a file that spreadsheets open: UTF-8 with its mark, semicolons, the reader's decimal sign."""
-    lines = _lines(app, caller, q, type, category)
+    lines = _lines(app, caller, _chosen(caller, q, type, category, price_min, price_max))
     headers = {"Content-Disposition": 'attachment; filename="ouvrages.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@routes.on("GET /records/ouvrages/tree", permission="ouvrages.view")
+async def read_tree(
+    request: Request,
+    app: House,
+    caller: Who,
+    below: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    after: Code = None,
+) -> Response:
+    """The tree from its top or from *below* one ouvrage; htmx asks for one branch at a time."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        above = await service.ouvrage(tx, below) if below is not None else None
+        found = await service.branches(tx, below, after=after, most=BRANCHES + 1)
+    return page(
+        request, "ouvrages/tree.html", above=above, branches=found[:BRANCHES], more=len(found) > BRANCHES, after=after
+    )
 
 
 @routes.on("GET /records/ouvrages/{ouvrage_id}", permission="ouvrages.view")
@@ -75,6 +109,7 @@ async def read_ouvrage(request: Request, app: House, caller: Who, ouvrage_id: in
         quote = await service.quote(tx, one.code, Decimal(1)) if branches else None
         below = await service.children(tx, [one.id])
         used = await service.used_in(tx, one.id)
+        prices = await service.prices(tx, one.id)
     return page(
         request,
         "ouvrages/one.html",
@@ -85,18 +120,37 @@ async def read_ouvrage(request: Request, app: House, caller: Who, ouvrage_id: in
         labour=quote.labour if quote else None,
         below=below,
         used=used,
+        prices=prices,
+        course=_course(prices),
     )
 
 
-async def _lines(
-    app: App, caller: Caller, q: str | None, type: str | None, category: str | None
-) -> AsyncIterator[bytes]:
+def _chosen(
+    caller: Caller, q: str | None, type: str | None, category: str | None, low: str | None, high: str | None
+) -> dict[str, Any]:
+    """What narrows the list; a price that is no number narrows nothing."""
+    prices = {
+        "price_min": entered(low or "", caller.locale),
+        "price_max": entered(high or "", caller.locale),
+    }
+    return {"q": q, "type": type, "category": category, **prices}
+
+
+def _course(prices: list[PriceChange]) -> list[Decimal]:
+    """Every known price from the first to the present one."""
+    if not prices:
+        return []
+    course = [prices[-1].old_unit_price, *(change.new_unit_price for change in reversed(prices))]
+    return [price for price in course if price is not None]
+
+
+async def _lines(app: App, caller: Caller, chosen: dict[str, Any]) -> AsyncIterator[bytes]:
     """A thousand rows a transaction: memory stays flat and nothing is held while the reader is slow."""
     yield ("\ufeff" + _row(["code", "name", "type", "category", "unit", "unit_price", "currency"])).encode()
     offset = 0
     while True:
         async with app.db.transaction(caller, read_only=True) as tx:
-            found = await service.search(tx, q=q, type=type, category=category, limit=AT_ONCE, offset=offset)
+            found = await service.search(tx, **chosen, limit=AT_ONCE, offset=offset)
         if found:
             yield "".join(_row(_cells(one, caller.locale)) for one in found).encode()
         if len(found) < AT_ONCE:

@@ -63,12 +63,14 @@ WHERE h.ouvrage_id = %(id)s::bigint AND 'unit_price' = ANY(h.changed)
 ORDER BY h.id DESC LIMIT %(most)s::bigint;
 
 -- search
--- Ouvrages by words, by the beginning of a code, by type and category.
+-- Ouvrages by words, by the beginning of a code, by type, category and price.
 SELECT o.id, o.parent_id, o.code, o.name, o.type, o.category, o.unit, o.unit_price, o.currency
 FROM ouvrages o
 WHERE o.deleted_at IS NULL
   AND (%(type)s::text IS NULL OR o.type = %(type)s::text)
   AND (%(category)s::text IS NULL OR o.category = %(category)s::text)
+  AND (%(price_min)s::numeric IS NULL OR o.unit_price >= %(price_min)s::numeric)
+  AND (%(price_max)s::numeric IS NULL OR o.unit_price <= %(price_max)s::numeric)
   AND (%(q)s::text IS NULL OR starts_with(upper(o.code), upper(%(q)s::text))
        OR to_tsvector('french_unaccent', o.name || ' ' || coalesce(o.description, ''))
           @@ websearch_to_tsquery('french_unaccent', %(q)s::text))
@@ -84,6 +86,8 @@ FROM ouvrages o
 WHERE o.deleted_at IS NULL
   AND (%(type)s::text IS NULL OR o.type = %(type)s::text)
   AND (%(category)s::text IS NULL OR o.category = %(category)s::text)
+  AND (%(price_min)s::numeric IS NULL OR o.unit_price >= %(price_min)s::numeric)
+  AND (%(price_max)s::numeric IS NULL OR o.unit_price <= %(price_max)s::numeric)
   AND (%(q)s::text IS NULL OR starts_with(upper(o.code), upper(%(q)s::text))
        OR to_tsvector('french_unaccent', o.name || ' ' || coalesce(o.description, ''))
           @@ websearch_to_tsquery('french_unaccent', %(q)s::text));
@@ -276,3 +280,8 @@ WHERE o.deleted_at IS NULL AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s:
 UPDATE ouvrages o SET is_indexed = true, indexed_at = now(), qdrant_point_id = p.point::text
 FROM unnest(%(ids)s::bigint[], %(points)s::uuid[]) AS p(id, point)
 WHERE o.id = p.id;
+
+-- live_ids
+-- One array of every live ouvrage, or of those of one type.
+SELECT coalesce(array_agg(id ORDER BY id), '{}')::bigint[] FROM ouvrages
+WHERE deleted_at IS NULL AND (%(type)s::text IS NULL OR type = %(type)s::text);

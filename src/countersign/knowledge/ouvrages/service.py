@@ -69,18 +69,30 @@ async def search(
     q: str | None = None,
     type: str | None = None,
     category: str | None = None,
+    price_min: Decimal | None = None,
+    price_max: Decimal | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[Summary]:
     """Live ouvrages by words of name and description, or by the beginning of a code; best first, else by code."""
+    chosen = {"q": q or None, "type": type or None, "category": category or None}
     return await tx.all(
-        Summary, queries.search, q=q or None, type=type or None, category=category or None, limit=limit, offset=offset
+        Summary, queries.search, **chosen, price_min=price_min, price_max=price_max, limit=limit, offset=offset
     )
 
 
-async def count(tx: Tx, *, q: str | None = None, type: str | None = None, category: str | None = None) -> int:
+async def count(
+    tx: Tx,
+    *,
+    q: str | None = None,
+    type: str | None = None,
+    category: str | None = None,
+    price_min: Decimal | None = None,
+    price_max: Decimal | None = None,
+) -> int:
     """How many ouvrages ``search`` would find."""
-    return int(await tx.value(queries.count_search, q=q or None, type=type or None, category=category or None))
+    chosen = {"q": q or None, "type": type or None, "category": category or None}
+    return int(await tx.value(queries.count_search, **chosen, price_min=price_min, price_max=price_max))
 
 
 async def categories(tx: Tx) -> list[str]:
