@@ -24,6 +24,7 @@ PAGES = [
     "/records/tables",
     "/records/tables/new",
     "/webhooks",
+    "/webhooks/new",
     "/agents",
     "/agents/expert-btp",
     "/agents/expert-btp/prompt",

@@ -132,20 +132,3 @@ async def work_all(house: App, owner: Owner) -> None:
     found = await owner.execute("SELECT id FROM jobs WHERE name = 'webhooks.deliver' AND status = 'queued'")
     for (number,) in await found.fetchall():
         await jobs.work(house, number)
-
-
-async def test_old_attempts_are_purged_for_this_tenant_only(house: App, tenants: Tenants, owner: Owner) -> None:
-    for tenant in tenants:
-        await owner.execute(
-            "WITH w AS (INSERT INTO webhooks (tenant_id, name, url, secret) VALUES (%s, 'x', 'https://x.example/', 's') "
-            "RETURNING id) INSERT INTO webhook_logs (tenant_id, webhook_id, event, payload, status, created_at) "
-            "SELECT %s, id, 'import.failed', '{}', 'failed', now() - make_interval(days => d) "
-            "FROM w, unnest(ARRAY[1, 89, 91, 400]) AS d",
-            (tenant.id, tenant.id),
-        )
-    async with house.db.transaction(tenants.a.caller) as tx:
-        assert await service.purge(tx, 90, dry_run=True) == 2
-        assert await service.purge(tx, 90) == 2
-        assert await service.purge(tx, 90) == 0
-    found = await owner.execute("SELECT tenant_id, count(*) FROM webhook_logs GROUP BY 1 ORDER BY 1")
-    assert await found.fetchall() == [(tenants.a.id, 2), (tenants.b.id, 4)]

@@ -1,4 +1,4 @@
-"""``countersign import``: a company's own prices, from a file into the library of ouvrages."""
+"""``countersign import``: a company's own records, from a file into the library of ouvrages or a table of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .tools import Home, Json, emit, run, say
 if TYPE_CHECKING:
     from ..knowledge.imports.models import Import
 
-app = typer.Typer(help="Bring prices from a file into the library of ouvrages.", no_args_is_help=True)
+app = typer.Typer(help="Bring records from a file into the library of ouvrages, or into a table.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="The file.")]
-Target = Annotated[str, typer.Option("--table", help="Where the rows go: ouvrages.")]
+Target = Annotated[str, typer.Option("--table", help="Where the rows go: ouvrages, or the name of a table.")]
 Plan = Annotated[Path | None, typer.Option("--mapping", help="Which column goes where; guessed when left out.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and write nothing.")]
 
@@ -61,13 +61,12 @@ def _bring(kind: str, file: Path, table: str, mapping: Path | None, dry: bool, h
     from ..kernel.settings import Settings
     from ..knowledge import jobs as _  # noqa: F401  (the job registers itself)
     from ..knowledge.imports.bring import bring
-    from ..knowledge.imports.mapping import parse
     from ..knowledge.imports.models import BadMapping
     from .index import bar
 
     async def work() -> Import:
         try:
-            plan = parse(wire.loads(mapping.read_text())) if mapping else None
+            plan = wire.loads(mapping.read_text()) if mapping else None
         except (OSError, ValueError) as error:
             raise BadMapping(f"The mapping cannot be read: {error}") from error
         operator = replace(system(), user_agent="countersign import")

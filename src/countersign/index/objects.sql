@@ -406,7 +406,7 @@ BEGIN
     IF tenant IS NULL THEN
         RETURN;
     ELSIF indexed THEN
-        PERFORM set_config('hnsw.ef_search', greatest(200, least(1000, 4 * p_most))::text, true),
+        PERFORM set_config('hnsw.ef_search', greatest(400, least(1000, 10 * p_most))::text, true),
                 set_config('hnsw.iterative_scan', 'relaxed_order', true);
         RETURN QUERY EXECUTE format(
             'SELECT n.id, 1 - n.distance FROM ('

@@ -7,6 +7,7 @@ row-level security, triggers and audit see them; without a caller no tenant row 
 from __future__ import annotations
 
 import inspect
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -144,6 +145,7 @@ class Database:
             open=False,
             timeout=10,
             configure=_configure,
+            check=_check,
             kwargs={"autocommit": True, "application_name": "countersign"},
         )
 
@@ -196,9 +198,21 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
     await connection.execute("SET TIME ZONE 'UTC'")
 
 
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """A connection that PostgreSQL has ended (a restart) is replaced before it is used; a live one costs nothing.
+
+    Nobody waits for anything on an idle connection: what lies there to be read is the end of it.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 def _translate(error: psycopg.Error) -> CountersignError | psycopg.Error:
     found = Raised.translate(error.sqlstate, error.diag.message_primary or str(error), error.diag.message_detail)
-    if found is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and not error.sqlstate:
+    lost = error.sqlstate in (None, "57P01", "57P02", "57P03")  # ended, crashed, not yet there again
+    if found is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and lost:
         return Unavailable("PostgreSQL does not answer, or every connection is in use. Try again in a moment.")
     # What people send may be anything; these three say so. The driver refuses NUL, and dates that Python does not know,
     # without a state.

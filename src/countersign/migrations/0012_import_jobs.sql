@@ -7,6 +7,7 @@ ALTER TABLE import_staging NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURI
 ALTER TABLE import_staging DROP COLUMN tenant_id;
 ALTER TABLE import_staging RENAME COLUMN ouvrage_id TO target_id;
 ALTER TABLE import_staging ALTER COLUMN data TYPE text;
+ALTER TABLE import_staging ADD COLUMN row_values jsonb; -- by the columns of a table of users
 REVOKE ALL ON import_staging FROM countersign_app, countersign_system;
 GRANT SELECT ON import_staging TO countersign_app, countersign_system;
 COMMENT ON TABLE import_staging IS 'The shape of the temporary table in which an import checks its rows; always empty.';

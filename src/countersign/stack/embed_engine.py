@@ -6,10 +6,14 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 BATCH = 8  # texts per call of the engine: more are not faster, and memory grows with them
-NICE = 5  # a quarter of the processor while questions want it all
+NICE = 19  # what is left of the processor while questions want it all
+GROUP = Path("/proc/self/autogroup")
+GROUP_NICE = 5  # a quarter of the processor while another service wants it all
 
 
 class Model(Protocol):
@@ -40,6 +44,16 @@ def load() -> Model:
 def _stand_back() -> None:
     """Priorities are per thread on Linux, and the engine's own threads inherit that of the caller."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def stand_back_as_a_group() -> None:
+    """Lets the other services go first, above all the chat model that writes an answer.
+
+    Where Linux shares the processor among sessions (*autogroup*), the priorities of threads count only inside their
+    own session, and this process has one to itself.
+    """
+    with suppress(OSError):
+        GROUP.write_text(str(GROUP_NICE))
 
 
 class Engine:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, cast
 
-from .embed_engine import Engine, EngineMissing, load
+from .embed_engine import Engine, EngineMissing, load, stand_back_as_a_group
 
 MAX_BODY = 20_000_000  # bytes
 MAX_TEXTS = 2048
@@ -124,6 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     except EngineMissing as error:
         sys.exit(str(error))
     Handler.alias = options.alias
+    stand_back_as_a_group()
     server = ThreadingHTTPServer((options.host, options.port), Handler)
     server.daemon_threads = True
     server.serve_forever()

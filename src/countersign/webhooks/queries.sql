@@ -86,14 +86,6 @@ ORDER BY id DESC LIMIT %(most)s::integer;
 SELECT count(*) AS total, count(*) FILTER (WHERE run_at < now() + interval '5 seconds') AS due
 FROM jobs WHERE lane = %(lane)s::text AND status IN ('queued', 'running');
 
--- count_old_logs
--- Attempts that are older than so many days.
-SELECT count(*) FROM webhook_logs WHERE created_at < now() - make_interval(days => %(days)s::integer);
-
--- delete_old_logs
--- Removes the attempts that are older than so many days.
-DELETE FROM webhook_logs WHERE created_at < now() - make_interval(days => %(days)s::integer);
-
 -- last_attempt
 -- The newest attempt of one delivery.
 SELECT id, webhook_id, delivery_id, event, payload, status_code, response_body, response_time_ms, status, error_message,

@@ -118,16 +118,6 @@ async def waiting(tx: Tx, number: int) -> Waiting:
     return await tx.one(Waiting, queries.waiting, lane=lane(number))
 
 
-async def purge(tx: Tx, days: int, *, dry_run: bool = False) -> int:
-    """Removes attempts older than *days* from the log of the caller's tenant, or only counts them; returns how many."""
-    if dry_run:
-        return int(await tx.value(queries.count_old_logs, days=days))
-    gone = await tx.run(queries.delete_old_logs, days=days)
-    if gone:
-        await audit(tx, "webhook.purged", "webhook", None, new={"days": days, "attempts": gone})
-    return gone
-
-
 def lane(number: int) -> str:
     """The lane of a webhook's deliveries."""
     return f"webhook:{number}"

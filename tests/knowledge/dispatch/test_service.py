@@ -70,10 +70,18 @@ async def test_what_is_far_from_every_agent_is_asked_back_and_stores_nothing(
     assert await (await owner.execute("SELECT count(*) FROM ai_sessions")).fetchone() == (0,)
 
 
-async def test_without_an_embedder_a_person_chooses(site: Make) -> None:
+async def test_without_an_embedder_words_decide_and_the_page_says_so(site: Make) -> None:
     client = await (await site()).client()
-    refused = await client.post("/api/v1/ask", json={"content": "Comment inviter un utilisateur ?"})
+    reply = (await client.post("/api/v1/ask", json={"content": "Où est la documentation de l’utilisateur ?"})).json()
+    assert reply["agent"] == "support" and reply["dispatch"]["reason"] == "words"
+    assert "par ses mots seuls" in (await client.get(f"/sessions/{reply['session']}")).text
+
+
+async def test_without_an_embedder_and_without_a_shared_word_a_person_chooses(site: Make) -> None:
+    client = await (await site()).client()
+    refused = await client.post("/api/v1/ask", json={"content": FOOTBALL})
     assert refused.status_code == 409 and refused.json()["reason"] == "embedder-unreachable"
+    assert {one["slug"] for one in refused.json()["candidates"]} == {"expert-btp", "support"}
 
 
 async def test_another_tenants_agents_are_no_candidates(site: Make, tenants: Tenants) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from countersign.kernel.access import Caller, system
 from countersign.kernel.app import App
 from countersign.knowledge.imports.bring import bring as really
-from countersign.knowledge.imports.mapping import parse
 from countersign.knowledge.imports.models import Import
 
 
@@ -18,11 +17,12 @@ async def bring(
     kind: str = "csv",
     mapping: Any = None,
     *,
+    table: str = "ouvrages",
     dry_run: bool = False,
     caller: Caller | None = None,
 ) -> Import:
     """The import, ended well."""
-    return await really(house, caller or system(), path, kind, parse(mapping) if mapping else None, dry_run=dry_run)
+    return await really(house, caller or system(), path, kind, mapping, table=table, dry_run=dry_run)
 
 
 def counts(done: Import) -> tuple[int, ...]:

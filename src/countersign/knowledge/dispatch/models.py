@@ -30,8 +30,9 @@ class Choice:
     """*agent* is a slug, or None when a person has to choose; *candidates* are in the order of their nearness.
 
     ``reason``: ``only`` (there is no other), ``code`` (its records hold a code that the question names),
-    ``description``, ``validated`` (a question like this was validated); with no agent: ``far`` (all are), ``close``
-    (two are as near), ``embedder-unreachable``, ``no-agent``.
+    ``description``, ``validated`` (a question like this was validated), ``words`` (the embedder does not answer, and
+    this one shares the most); with no agent: ``far`` (all are), ``close`` (two are as near), ``embedder-unreachable``
+    (and the words tell nothing), ``no-agent``.
     """
 
     agent: str | None

@@ -29,6 +29,8 @@ MOST_QUESTIONS = 20  # validated questions that are compared for each agent
 # Two agents that differ by less are as near. Of twenty questions about the two agents of the demonstration, eighteen
 # were nearer to the right one, three of them by 0.005 or less.
 MARGIN = 0.005
+WORDS_LEAST = 0.1  # share of the question's words, when they alone decide
+WORDS_MARGIN = 0.02
 REMEMBERED = 5000
 
 
@@ -65,7 +67,7 @@ async def choose(app: App, caller: Caller, question: str) -> Choice:
         return await _nearest(app, caller, found, asked, query)
     except EmbedderError as error:
         log.warning("dispatch.degraded", reason=error.detail)
-        return Choice(None, "embedder-unreachable", candidates)
+        return await _by_words(app, caller, found, asked, query)
 
 
 async def _named(app: App, caller: Caller, found: Sequence[Agent], query: str) -> str | None:
@@ -74,6 +76,22 @@ async def _named(app: App, caller: Caller, found: Sequence[Agent], query: str) -
     best = await asyncio.gather(*searches)
     holders = [agent.slug for agent, it in zip(found, best, strict=True) if it.hits and it.hits[0].exact]
     return holders[0] if len(holders) == 1 else None
+
+
+async def _by_words(app: App, caller: Caller, found: Sequence[Agent], asked: Sequence[Row], query: str) -> Choice:
+    """By the words that the question shares with what was said of each agent; a person decides where that is close."""
+    said = {agent.slug: [agent.name, agent.description or ""] for agent in found}
+    for row in asked:
+        said[row["slug"]].append(row["question"])
+    texts = ["\n".join(parts) for parts in said.values()]
+    async with app.db.transaction(caller, read_only=True) as tx:
+        rows = await tx.all(Row, queries.shared_words, question=query, slugs=list(said), texts=texts)
+    shares: dict[str, float] = {row["slug"]: row["share"] for row in rows}
+    ranking = sorted((Candidate(a.slug, a.name) for a in found), key=lambda one: -shares.get(one.slug, 0))
+    first, second = (shares.get(one.slug, 0) for one in ranking[:2])
+    if first < WORDS_LEAST or first - second < WORDS_MARGIN:
+        return Choice(None, "embedder-unreachable", ranking)
+    return Choice(ranking[0].slug, "words", ranking)
 
 
 async def _nearest(app: App, caller: Caller, found: Sequence[Agent], asked: Sequence[Row], query: str) -> Choice:

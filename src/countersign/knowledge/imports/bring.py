@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from ...kernel import jobs
 from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.errors import Invalid
 from . import files, service
-from .models import Import, Mapping, UnreadableFile
+from .mapping import parse
+from .models import Import, UnreadableFile
 
 LOOK_EVERY = 0.5  # seconds
 Tell = Callable[[int, int | None, str | None], Awaitable[None]]
@@ -26,18 +28,21 @@ async def bring(
     caller: Caller,
     path: Path,
     kind: str,
-    mapping: Mapping | None = None,
+    mapping: Any = None,
     *,
     table: str = service.OUVRAGES,
     dry_run: bool = False,
     tell: Tell | None = None,
 ) -> Import:
-    """Imports a file and returns what it did; *tell* hears ``(rows done, rows in all, phase)``.
+    """Imports a file by *mapping* as people write it and returns what it did.
 
+    *tell* hears ``(rows done, rows in all, phase)``.
     Should this process be killed, a worker takes the job over when its lease has run out. Raises ``UnreadableFile``,
     ``BadMapping``, ``NotBrought``.
     """
-    service.target(table)
+    async with app.db.transaction(caller, read_only=True) as tx:
+        into = await service.target(tx, table)
+    plan = None if mapping is None else parse(mapping, into)
     try:
         with path.open("rb") as content:
             file = await files.keep(app, caller, path.name, content, kind)
@@ -46,8 +51,8 @@ async def bring(
     found = await service.looked_at(app, caller, file)
     async with app.db.transaction(caller) as tx:
         tx.bell = None  # done here, not by a worker
-        mapping = mapping or await service.proposed(tx, found, file.names, table)
-        import_id = await service.begin(tx, file, mapping, table=table, dry_run=dry_run)
+        plan = plan or await service.proposed(tx, found, file.names, table)
+        import_id = await service.begin(tx, file, plan, table=table, dry_run=dry_run)
     done = await _follow(app, caller, import_id, tell)
     if done.status != "completed":
         raise NotBrought(done.first_error or f"Import {done.id} was {done.status}.")

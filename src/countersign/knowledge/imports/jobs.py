@@ -17,7 +17,7 @@ from . import files, staging
 from .mapping import parse
 from .models import Report
 from .reading import records
-from .service import RUN, queries
+from .service import RUN, queries, target
 
 TOLD_EVERY = 0.5  # seconds
 LARGE = 10_000  # written rows after which the planner is told
@@ -48,16 +48,19 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
     import_id, dry = begun["id"], begun["dry_run"]
     async with ctx.app.db.transaction(ctx.caller) as tx:
         file = await files.by_id(tx, begun["file_id"])
-    mapping = parse(begun["mapping"])
+        into = await target(tx, begun["target_table"])
+    mapping = parse(begun["mapping"], into)
     clock = Clock(ctx, import_id)
     async with files.opened(ctx.app, ctx.caller, file) as path:
         expected = await asyncio.to_thread(files.rows_expected, path, file.kind)
         async with ctx.app.db.transaction(ctx.caller) as tx:
             await tx.value(queries.one_at_a_time)
-            await staging.stage(tx, mapping, records(path, file.kind), clock.tell, expected)
+            await staging.stage(tx, into, mapping, records(path, file.kind), clock.tell, expected)
             report = await staging.report(tx, mapping)
-            jumps = await staging.jumps(tx, mapping)
-            if not dry:
+            jumps = await staging.jumps(tx, into, mapping)
+            if not dry and into.table is not None:
+                await staging.write_rows(tx, into.table, mapping, report.total, clock.tell)
+            elif not dry:
                 await staging.write(tx, import_id, file.kind, mapping, report.total, clock.tell)
             # From here on nobody cancels: the job's row is locked before the import's, as whoever cancels does.
             await ctx.hold(tx)
@@ -71,7 +74,10 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
                 await publish(tx, "import.completed", id=import_id, **counts)
     if not dry and report.inserted + report.updated > LARGE:
         async with ctx.app.db.transaction(ctx.caller) as tx:
-            await tx.run(queries.refresh_statistics)
+            if into.table is not None:
+                await tx.value(queries.refresh_table_statistics, table=into.table.id)
+            else:
+                await tx.run(queries.refresh_statistics)
     return {"import": import_id, **counts}
 
 

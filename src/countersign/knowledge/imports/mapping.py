@@ -175,7 +175,7 @@ def _value(field: Field, column: Column, text: str | None) -> Any:
     if not text:
         if column.required or field.needed:
             raise BadMapping("is missing")
-        return None
+        return field.default
     if field.is_number:
         number = decimal(text, _sign(column.transforms))
         if (column.min is not None and number < column.min) or (column.max is not None and number > column.max):

@@ -60,3 +60,94 @@ COMMENT ON FUNCTION end_import_of_job() IS
 
 CREATE OR REPLACE TRIGGER jobs_end_import AFTER UPDATE OF status ON jobs
     FOR EACH ROW WHEN (NEW.name = 'imports.run' AND NEW.status IN ('failed', 'cancelled')) EXECUTE FUNCTION end_import_of_job();
+
+-- ── Into tables of users ─────────────────────────────────────────────────────────────────────────────────────────
+-- Values stand as one JSON object in row_values. Names are those that the table declares, quoted by %I; ours begin with #,
+-- which none of theirs can.
+
+CREATE OR REPLACE FUNCTION compare_table_rows(p_table bigint, p_key text[], p_given text[], p_conflict text) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- Which rows are there already, whether they would change, and which cannot be written: a bad row never stops the others.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    refuse text := 'UPDATE pg_temp.import_staging s SET error = %s FROM %s WHERE f."#row" = s.row_number AND s.error IS NULL AND %s';
+    part jsonb;
+    named text;
+    target text;
+BEGIN
+    IF EXISTS (SELECT FROM unnest(p_key || p_given) AS n WHERE n NOT IN (SELECT c.name FROM dynamic_columns(p_table) c)) THEN
+        RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = 'The mapping names a column that the table has not.';
+    END IF;
+    DROP TABLE IF EXISTS pg_temp.import_rows;
+    EXECUTE format('CREATE TEMP TABLE import_rows ON COMMIT DROP AS SELECT s.row_number AS "#row", NULL::bigint AS "#target", %s'
+        ' FROM pg_temp.import_staging s CROSS JOIN LATERAL jsonb_populate_record(NULL::%s, s.row_values) r WHERE s.error IS NULL',
+        (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n), relation);
+    CREATE INDEX ON pg_temp.import_rows ("#row");
+    ANALYZE pg_temp.import_rows;
+    IF cardinality(p_key) > 0 THEN
+        EXECUTE format(refuse, format('%L || f.first || %L', array_to_string(p_key, ', ') || ': the same stands in row ', ' already'),
+            format('(SELECT r."#row", min(r."#row") OVER (PARTITION BY %1$s) AS first FROM pg_temp.import_rows r WHERE (%1$s) IS NOT NULL) f',
+                (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_key) AS n)), 'f.first < f."#row"');
+        EXECUTE format('UPDATE pg_temp.import_rows r SET "#target" = f.id FROM (SELECT r."#row", min(t.id) AS id'
+            ' FROM pg_temp.import_rows r JOIN %s t ON t.tenant_id = current_tenant() AND t.deleted_at IS NULL AND %s GROUP BY 1) f'
+            ' WHERE f."#row" = r."#row"', relation,
+            (SELECT string_agg(format('t.%1$I = r.%1$I', n), ' AND ') FROM unnest(p_key) AS n));
+    END IF;
+    FOR part IN SELECT c.value FROM dynamic_tables d, jsonb_array_elements(d.schema_definition -> 'columns') c
+                WHERE d.id = p_table AND d.tenant_id = current_tenant() LOOP
+        named := part ->> 'name';
+        IF NOT named = ANY (p_given) THEN
+            IF NOT (part ->> 'nullable')::boolean AND part ->> 'default' IS NULL THEN
+                EXECUTE format(refuse, quote_literal(named || ': is missing'), 'pg_temp.import_rows f', 'f."#target" IS NULL');
+            END IF;
+            CONTINUE;
+        END IF;
+        IF (part ->> 'unique')::boolean AND p_key <> ARRAY[named] THEN
+            EXECUTE format(refuse, format('%L || f.first || %L', named || ': the same stands in row ', ' already'),
+                format('(SELECT r."#row", min(r."#row") OVER (PARTITION BY r.%1$I) AS first FROM pg_temp.import_rows r'
+                       ' JOIN pg_temp.import_staging g ON g.row_number = r."#row" AND g.error IS NULL WHERE r.%1$I IS NOT NULL) f', named),
+                'f.first < f."#row"');
+            EXECUTE format(refuse, quote_literal(named || ': another row has the same'), 'pg_temp.import_rows f', format(
+                'EXISTS (SELECT FROM %s t WHERE t.tenant_id = current_tenant() AND t.deleted_at IS NULL AND t.%I = f.%I'
+                ' AND t.id IS DISTINCT FROM f."#target")', relation, named, named));
+        END IF;
+        IF part ->> 'references' IS NOT NULL THEN
+            SELECT format('dynamic.%I', d.table_name) INTO target FROM dynamic_tables d
+            WHERE d.name = part ->> 'references' AND d.tenant_id = current_tenant();
+            EXECUTE format(refuse, format('%L || f.%I || %L', named || ': there is no row ', named, ' in ' || (part ->> 'references')),
+                'pg_temp.import_rows f', format('f.%1$I IS NOT NULL AND NOT EXISTS (SELECT FROM %2$s t WHERE t.tenant_id = current_tenant()'
+                ' AND t.id = f.%1$I AND t.deleted_at IS NULL)', named, coalesce(target, 'public.ouvrages')));
+        END IF;
+    END LOOP;
+    EXECUTE format('UPDATE pg_temp.import_staging s SET target_id = t.id, changed = ROW(%s) IS DISTINCT FROM ROW(%s)'
+        ' FROM pg_temp.import_rows r JOIN %s t ON t.id = r."#target" WHERE r."#row" = s.row_number AND s.error IS NULL',
+        (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n),
+        (SELECT string_agg(format('t.%I', n), ', ') FROM unnest(p_given) AS n), relation);
+    IF p_conflict = 'error' THEN
+        UPDATE pg_temp.import_staging s SET error = array_to_string(p_key, ', ') || ': exists already'
+        WHERE s.error IS NULL AND s.target_id IS NOT NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION compare_table_rows(bigint, text[], text[], text) IS 'Compares what is staged with a table of users.';
+
+CREATE OR REPLACE FUNCTION write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer)
+RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    relation text := dynamic_relation(p_table);
+    columns text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(p_given) AS n);
+    cells text := (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n);
+    piece text := ' FROM pg_temp.import_rows r JOIN pg_temp.import_staging s ON s.row_number = r."#row" AND s.error IS NULL'
+                  ' WHERE s.row_number > $1 AND s.row_number <= $2 AND ';
+    changed bigint[] := '{}';
+    added bigint[];
+BEGIN
+    IF p_update THEN
+        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.id)'
+            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO changed;
+    END IF;
+    EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING id)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO added;
+    RETURN changed || added;
+END $$;
+COMMENT ON FUNCTION write_table_rows(bigint, text[], boolean, integer, integer) IS 'Writes a piece of what is staged; the rows that are new or changed.';

@@ -7,6 +7,22 @@ SELECT begin_staging();
 COPY import_staging (row_number, error, data, code, name, description, type, category, subcategory, unit, currency,
                      unit_price, default_quantity) FROM STDIN;
 
+-- stage_table
+-- Rows of the file as JSON objects, by the columns of the table.
+COPY import_staging (row_number, error, data, row_values) FROM STDIN;
+
+-- compare_table_rows
+-- Which rows the table has already, whether they would change, and which it cannot take.
+SELECT compare_table_rows(%(table)s::bigint, %(key)s::text[], %(given)s::text[], %(conflict)s::text);
+
+-- write_table_rows
+-- A piece of what is staged goes into the table; the rows that are new or changed.
+SELECT write_table_rows(%(table)s::bigint, %(given)s::text[], %(update)s::boolean, %(after)s::integer, %(last)s::integer);
+
+-- refresh_table_statistics
+-- The planner learns what a large import added to a table of users.
+SELECT refresh_statistics(dynamic_relation(%(table)s::bigint)::regclass);
+
 -- settle_staging
 -- All rows are there: they are counted before they are compared.
 SELECT settle_staging();

@@ -13,12 +13,15 @@ from ...kernel.audit import audit
 from ...kernel.database import Database, Row, Tx
 from ...kernel.jobs import JobId
 from ...kernel.json import dumps
+from ..tables import service as tables
 from . import files
 from .mapping import guess, parse, written
-from .models import BadMapping, File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
+from .models import File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
 from .models import Saved as Saved
 from .reading import inspect
 from .records import Found
+from .targets import OUVRAGES as INTO_OUVRAGES
+from .targets import Target, of_table
 
 queries = sql.load(__package__ or "")
 
@@ -27,11 +30,9 @@ OUVRAGES = "ouvrages"
 AT_ONCE = 1000
 
 
-def target(name: str) -> str:
-    """Where rows may go. Raises ``BadMapping``."""
-    if name != OUVRAGES:
-        raise BadMapping("Rows can be brought into ouvrages.")
-    return name
+async def target(tx: Tx, name: str) -> Target:
+    """Where rows may go: ouvrages, or a table of users. Raises ``NoSuchTable``."""
+    return INTO_OUVRAGES if name == OUVRAGES else of_table(await tables.table(tx, name))
 
 
 async def begin(
@@ -40,8 +41,9 @@ async def begin(
     """An import of *file* that a job will do, or a dry run of it; returns its number. Raises ``FileGone``."""
     if not file.kept:
         raise FileGone()
+    into = await target(tx, table)
     import_id = await tx.value(
-        queries.add_import, file=file.id, target=target(table), mapping=dumps(written(mapping)), dry_run=dry_run
+        queries.add_import, file=file.id, target=into.name, mapping=dumps(written(mapping)), dry_run=dry_run
     )
     job = await jobs.enqueue(tx, RUN, import_id=import_id)
     await tx.run(queries.await_job, id=import_id, job=job)
@@ -69,7 +71,8 @@ async def run_dry(tx: Tx, import_id: int, *, tags: tuple[str, ...] = ()) -> int:
     if dry.file_id is None or not dry.dry_run:
         raise NoSuchImport("This is no dry run.")
     file = await files.by_id(tx, dry.file_id)
-    return await begin(tx, file, parse(dry.mapping), table=dry.target_table, tags=tags)
+    mapping = parse(dry.mapping, await target(tx, dry.target_table))
+    return await begin(tx, file, mapping, table=dry.target_table, tags=tags)
 
 
 async def cancel(tx: Tx, import_id: int) -> None:
@@ -88,6 +91,8 @@ async def undo(tx: Tx, import_id: int) -> None:
         raise NoSuchImport()
     if found["status"] != "completed" or found["dry_run"]:
         raise NotUndoable("Only an import that ended well can be undone, and only once.")
+    if found["target_table"] != OUVRAGES:
+        raise NotUndoable("Rows of a table are not taken back together. Delete them, or import the former file again.")
     await tx.value(queries.one_at_a_time)
     left = await tx.one(Row, queries.undoable, id=import_id)
     changed = found["inserted_rows"] + found["updated_rows"] - left["inserted"] - left["updated"]
@@ -140,10 +145,11 @@ async def looked_at(app: App, caller: Caller, file: File) -> Found:
 
 async def proposed(tx: Tx, found: Found, names: Sequence[str], table: str = OUVRAGES) -> Mapping:
     """A saved mapping for these columns, that of their last import, or a guess. Raises ``BadMapping``."""
+    into = await target(tx, table)
     for each in await mappings(tx, table=table, names=names):
-        return parse(each.mapping)
+        return parse(each.mapping, into)
     last = await tx.value(queries.last_mapping, target=table, names=list(names))
-    return parse(last) if last else guess(found.names, sample=found.sample)
+    return parse(last, into) if last else guess(found.names, into, found.sample)
 
 
 async def mappings(
@@ -163,10 +169,8 @@ async def mapping_named(tx: Tx, name: str) -> Saved:
 
 async def save_mapping(tx: Tx, name: str, mapping: Mapping, names: Sequence[str], table: str = OUVRAGES) -> Saved:
     """Keeps *mapping* under *name*, in place of the one that had it."""
-    said = written(mapping)
-    saved = await tx.value(
-        queries.save_mapping, name=name, target=target(table), names=list(names), mapping=dumps(said)
-    )
+    said, into = written(mapping), await target(tx, table)
+    saved = await tx.value(queries.save_mapping, name=name, target=into.name, names=list(names), mapping=dumps(said))
     await audit(tx, "update", "import_mapping", saved, new={"name": name, "mapping": said})
     return await mapping_named(tx, name)
 

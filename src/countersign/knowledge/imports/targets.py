@@ -22,6 +22,7 @@ class Field:
     type: str
     needed: bool
     read: Callable[[Any], Any]
+    default: Any = None  # in place of nothing, where nothing may not stand
 
     @property
     def is_number(self) -> bool:
@@ -34,11 +35,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Ouvrages, or a table by its name. *key* finds a row again; empty: every row is a new one."""
+    """Ouvrages, or a *table* of users. *key* finds a row again; empty: every row is a new one."""
 
     name: str
     fields: dict[str, Field]
     key: tuple[str, ...]
+    table: Table | None = None
 
 
 def _words(most: int) -> Callable[[str], str]:
@@ -87,10 +89,15 @@ def of_table(table: Table) -> Target:
     """The columns of a table of users; a row is found again by its first unique column."""
     unique = next(((column.name,) for column in table.columns if column.unique), ())
     fields = {
-        column.name: Field(column.type, not column.nullable and column.default is None, _typed(column))
+        column.name: Field(
+            column.type,
+            not column.nullable and column.default is None,
+            _typed(column),
+            None if column.nullable else column.default,
+        )
         for column in table.columns
     }
-    return Target(table.name, fields, unique)
+    return Target(table.name, fields, unique, table)
 
 
 def _typed(column: TableColumn) -> Callable[[Any], Any]:

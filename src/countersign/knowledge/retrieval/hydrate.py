@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
+from functools import cache
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol
 
 from ...kernel.database import Tx
@@ -78,14 +80,15 @@ class Ouvrages:
     ) -> Record:
         related: dict[str, list[dict[str, Any]]] = {}
         shown: dict[int, Component] = {}
+        told = [(c, _values(c)) for c in made_of]  # once, however many relations show it
         for name in relations:
             if name == "children":
                 related[name] = below[:MOST_RELATED]
                 continue
             wanted = self._of_type.get(name)
-            lines = [c for c in made_of if wanted is None or c.type == wanted]
-            related[name] = [_values(c) for c in lines[:MOST_RELATED]]
-            shown |= {c.id: c for c in lines}
+            lines = [(c, values) for c, values in told if wanted is None or c.type == wanted]
+            related[name] = [values for _, values in lines[:MOST_RELATED]]
+            shown |= {c.id: c for c, _ in lines}
         values = {key: value for key, value in _values(row).items() if key not in BOOKKEEPING}
         if "*" not in fields:
             values = {key: value for key, value in values.items() if key in {*fields, "id", "code", "name"}}
@@ -102,7 +105,14 @@ class Ouvrages:
 
 def _values(row: Ouvrage | Component | Summary) -> dict[str, Any]:
     """Columns by name. Values are shared, not copied: nobody changes a live row."""
-    return {field.name: getattr(row, field.name) for field in fields_of(row)}
+    names, read = _columns(type(row))
+    return dict(zip(names, read(row), strict=True))
+
+
+@cache
+def _columns(kind: type[Ouvrage | Component | Summary]) -> tuple[list[str], attrgetter[tuple[Any, ...]]]:
+    names = [field.name for field in fields_of(kind)]
+    return names, attrgetter(*names)
 
 
 REGISTRY: dict[str, Hydrator] = {hydrator.table: hydrator for hydrator in (Ouvrages(),)}
@@ -123,6 +133,8 @@ async def hydratable(tx: Tx) -> dict[str, Hydrator]:
 
 async def hydrator_of(tx: Tx, table: str) -> Hydrator:
     """The hydrator of *table*, ours or a user's. Raises ``UnknownTable`` with the list of what may be named."""
+    if table in REGISTRY:  # what users' tables are need not be asked
+        return REGISTRY[table]
     known = await hydratable(tx)
     if table not in known:
         raise UnknownTable(f"The table {table!r} cannot be hydrated. Known: {', '.join(sorted(known))}.")
