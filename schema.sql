@@ -851,6 +851,28 @@ END $$;
 
 COMMENT ON FUNCTION public.drop_archived_partitions() IS 'Frees the space of every detached partition; returns their names.';
 
+CREATE FUNCTION public.drop_dynamic_table(p_table bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- Needs the owner. A table that others refer to stays, for their rows would refer to nothing.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    referring text;
+BEGIN
+    SELECT string_agg(DISTINCT t.name, ', ') INTO referring
+    FROM pg_constraint f JOIN dynamic_definitions t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
+    WHERE f.contype = 'f' AND f.confrelid = relation::regclass AND f.conrelid <> f.confrelid AND t.tenant_id = current_tenant();
+    IF referring IS NOT NULL THEN
+        RAISE EXCEPTION 'table-in-use' USING ERRCODE = 'P0409',
+            DETAIL = format('Other tables refer to this one: %s. Drop the column there first.', referring);
+    END IF;
+    EXECUTE format('DROP TABLE %s', relation);
+    DELETE FROM dynamic_definitions WHERE id = p_table AND tenant_id = current_tenant();
+END $$;
+
+COMMENT ON FUNCTION public.drop_dynamic_table(p_table bigint) IS 'Removes a table of the caller''s tenant with all its rows, unless another table refers to it.';
+
 CREATE FUNCTION public.drop_vector_table(p_name text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -991,6 +1013,20 @@ END $_$;
 
 COMMENT ON FUNCTION public.dynamic_delete(p_table bigint, p_row bigint) IS 'Takes one row out of sight; whether it lived.';
 
+CREATE FUNCTION public.dynamic_empty(p_table bigint) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    gone bigint[];
+BEGIN
+    EXECUTE format('WITH gone AS (UPDATE %s SET deleted_at = now() WHERE deleted_at IS NULL RETURNING id)'
+        ' SELECT coalesce(array_agg(id), %L) FROM gone', dynamic_relation(p_table), '{}') INTO gone;
+    RETURN gone;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_empty(p_table bigint) IS 'Takes every row out of sight; their ids.';
+
 CREATE FUNCTION public.dynamic_entries(p_table bigint, p_template text, p_rows bigint[]) RETURNS TABLE(source_id bigint, title text, code text, url text, content text, payload jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1070,22 +1106,49 @@ END $$;
 
 COMMENT ON FUNCTION public.dynamic_relation(p_table bigint) IS 'The real table of a definition, quoted; another tenant''s is not found.';
 
-CREATE FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint) RETURNS SETOF text
+CREATE FUNCTION public.dynamic_row_count(p_relation text) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    found bigint := 0;
+BEGIN
+    IF to_regclass(format('dynamic.%I', p_relation)) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM dynamic.%I WHERE deleted_at IS NULL', p_relation) INTO found;
+    END IF;
+    RETURN found;
+END $$;
+
+COMMENT ON FUNCTION public.dynamic_row_count(p_relation text) IS 'Live rows of a real table that the caller may see.';
+
+CREATE FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint, p_value text, p_after bigint) RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- p_value and p_after are the place in the order after which to begin: the value of p_sort and the id of a row. Empty values come last.
+DECLARE
+    kind text;
+    beyond text := '';
 BEGIN
     IF p_sort NOT IN ('id', 'created_at', 'updated_at') AND NOT EXISTS (
         SELECT FROM dynamic_columns(p_table) c WHERE c.name = p_sort AND c.type <> 'json') THEN
         RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('Rows cannot be sorted by “%s”.', p_sort);
     END IF;
+    IF p_after IS NOT NULL AND p_value IS NULL THEN
+        beyond := format(' AND r.%I IS NULL AND r.id > %s', p_sort, p_after);
+    ELSIF p_after IS NOT NULL THEN
+        SELECT format_type(a.atttypid, a.atttypmod) INTO kind FROM pg_attribute a
+        WHERE a.attrelid = dynamic_relation(p_table)::regclass AND a.attname = p_sort;
+        beyond := format(' AND (r.%1$I %2$s %3$L::%4$s OR r.%1$I IS NULL OR (r.%1$I = %3$L::%4$s AND r.id > %5$s))', p_sort,
+            CASE WHEN p_down THEN '<' ELSE '>' END, p_value, kind, p_after);
+    END IF;
     RETURN QUERY EXECUTE format(
-        'SELECT to_jsonb(x)::text FROM (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r WHERE %s ORDER BY r.%I %s NULLS LAST, r.id LIMIT %s OFFSET %s) x',
-        dynamic_list(p_table), dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words), p_sort,
+        'SELECT to_jsonb(x)::text FROM (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r WHERE %s%s ORDER BY r.%I %s NULLS LAST, r.id LIMIT %s OFFSET %s) x',
+        dynamic_list(p_table), dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words), beyond, p_sort,
         CASE WHEN p_down THEN 'DESC' ELSE 'ASC' END, p_limit, p_offset);
-END $$;
+END $_$;
 
-COMMENT ON FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint) IS 'Live rows as JSON texts.';
+COMMENT ON FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint, p_value text, p_after bigint) IS 'Live rows as JSON texts.';
 
 CREATE FUNCTION public.dynamic_rows_by(p_table bigint, p_column text, p_values bigint[], p_most integer) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
@@ -1255,6 +1318,26 @@ BEGIN
 END $_$;
 
 COMMENT ON FUNCTION public.ensure_partitions(p_months_ahead integer) IS 'Makes the partitions of this month and the next ones; returns how many are new.';
+
+CREATE FUNCTION public.fail_document() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- A job ends in many ways: refused, tried often enough, given up because each worker fell silent. All of them pass here.
+DECLARE
+    failed bigint;
+BEGIN
+    UPDATE documents SET status = 'failed', error = coalesce(NEW.error, 'It could not be read.')
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing') AND deleted_at IS NULL
+    RETURNING id INTO failed;
+    IF failed IS NOT NULL THEN
+        INSERT INTO jobs (tenant_id, name, args, max_attempts, actor_id)
+        VALUES (NEW.tenant_id, 'documents.failed', jsonb_build_object('document', failed), 5, NEW.actor_id);
+    END IF;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.fail_document() IS 'Trigger: a file whose job has failed has failed too, and a job tells so.';
 
 CREATE FUNCTION public.fail_job(p_id bigint, p_token bigint, p_error text, p_retry_in interval) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3397,7 +3480,7 @@ ALTER TABLE ONLY public.ai_sessions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.ai_sessions IS 'Conversations with one agent.';
 
-COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, question}]}.';
+COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, validated}]}.';
 
 ALTER TABLE public.ai_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.ai_sessions_id_seq
@@ -3575,7 +3658,6 @@ CREATE TABLE public.documents (
     media_type character varying(100) NOT NULL,
     size_bytes bigint DEFAULT 0 NOT NULL,
     sha256 character varying(64) NOT NULL,
-    original bytea,
     content text,
     page_count integer,
     chunk_count integer DEFAULT 0 NOT NULL,
@@ -3590,11 +3672,47 @@ CREATE TABLE public.documents (
     CONSTRAINT documents_sha256_check CHECK (((sha256)::text ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT documents_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'processing'::character varying, 'ready'::character varying, 'failed'::character varying])::text[])))
 );
-ALTER TABLE ONLY public.documents ALTER COLUMN original SET STORAGE EXTERNAL;
 
 ALTER TABLE ONLY public.documents FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE public.documents IS 'Files and texts that agents may quote; source is where it came from, original the bytes as uploaded.';
+COMMENT ON TABLE public.documents IS 'Files and texts that agents may quote; source is where it came from, document_pieces the bytes as uploaded.';
+
+CREATE VIEW public.document_lines WITH (security_invoker='true') AS
+ SELECT d.id,
+    d.uuid,
+    d.collection,
+    d.title,
+    d.source,
+    d.category,
+    d.url,
+    d.media_type,
+    d.size_bytes,
+    d.page_count,
+    d.chunk_count,
+    COALESCE(((d.metadata ->> 'parts'::text))::integer, 0) AS part_count,
+    d.status,
+    d.error,
+    d.created_at,
+    d.updated_at,
+    d.deleted_at,
+    j.progress_done AS done,
+    j.progress_total AS total
+   FROM (public.documents d
+     LEFT JOIN public.jobs j ON ((j.id = d.job_id)));
+
+COMMENT ON VIEW public.document_lines IS 'Documents without their text, with how far the job is that reads them.';
+
+CREATE TABLE public.document_pieces (
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    document_id bigint NOT NULL,
+    "position" integer NOT NULL,
+    data bytea NOT NULL
+);
+ALTER TABLE ONLY public.document_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY public.document_pieces FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.document_pieces IS 'Bytes of a document as uploaded, in order, a megabyte each.';
 
 ALTER TABLE public.documents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.documents_id_seq
@@ -3605,29 +3723,98 @@ ALTER TABLE public.documents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE public.dynamic_tables (
-    id bigint NOT NULL,
-    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
-    name character varying(100) NOT NULL,
-    table_name character varying(100) NOT NULL,
+CREATE TABLE public.dynamic_definitions (
+    id bigint CONSTRAINT dynamic_tables_id_not_null NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() CONSTRAINT dynamic_tables_tenant_id_not_null NOT NULL,
+    name character varying(100) CONSTRAINT dynamic_tables_name_not_null NOT NULL,
+    table_name character varying(100) CONSTRAINT dynamic_tables_table_name_not_null NOT NULL,
     description text,
-    schema_definition jsonb NOT NULL,
+    schema_definition jsonb CONSTRAINT dynamic_tables_schema_definition_not_null NOT NULL,
     qdrant_collection character varying(100),
     embedding_template text,
-    row_count integer DEFAULT 0 NOT NULL,
-    indexed_count integer DEFAULT 0 NOT NULL,
     created_by bigint DEFAULT public.current_actor(),
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT dynamic_tables_created_at_not_null NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() CONSTRAINT dynamic_tables_updated_at_not_null NOT NULL,
     CONSTRAINT dynamic_tables_schema_definition_check CHECK (((jsonb_typeof((schema_definition -> 'columns'::text)) = 'array'::text) IS TRUE)),
     CONSTRAINT dynamic_tables_table_name_check CHECK (((table_name)::text ~ '^[a-z][a-z0-9_]{0,62}$'::text))
 );
 
-ALTER TABLE ONLY public.dynamic_tables FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY public.dynamic_definitions FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE public.dynamic_tables IS 'Tables that users defined; table_name is a real table in schema dynamic.';
+COMMENT ON TABLE public.dynamic_definitions IS 'What the tables of users are; table_name is a real table in schema dynamic.';
 
-ALTER TABLE public.dynamic_tables ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+CREATE TABLE public.index_entries (
+    no bigint NOT NULL,
+    id uuid,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    collection character varying(100) NOT NULL,
+    kind character varying(100) NOT NULL,
+    source_table character varying(100) NOT NULL,
+    source_id bigint NOT NULL,
+    title text,
+    code text,
+    code_key text,
+    url text,
+    content text DEFAULT ''::text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    words integer,
+    text_hash bytea,
+    vector_hash bytea,
+    content_hash bytea,
+    indexed_hash bytea,
+    indexed_in integer,
+    embedder character varying(150),
+    indexed_at timestamp with time zone,
+    is_stale boolean DEFAULT true NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    error text,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT index_entries_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text))
+);
+
+ALTER TABLE ONLY public.index_entries FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.index_entries IS 'What can be found: one entry for each source row or passage, as it was last read.';
+
+COMMENT ON COLUMN public.index_entries.id IS 'UUIDv5 of kind and source: the id of its point. NULL until it is first read.';
+
+COMMENT ON COLUMN public.index_entries.code_key IS 'The code with nothing but lower-case letters and digits.';
+
+COMMENT ON COLUMN public.index_entries.words IS 'Length for BM25; NULL while its words are not in index_postings.';
+
+COMMENT ON COLUMN public.index_entries.text_hash IS 'SHA-256 of the text that is to be embedded.';
+
+COMMENT ON COLUMN public.index_entries.vector_hash IS 'The text_hash whose vector is in generation indexed_in; equal texts share their vector.';
+
+COMMENT ON COLUMN public.index_entries.content_hash IS 'SHA-256 of text and payload as last read from the source.';
+
+COMMENT ON COLUMN public.index_entries.indexed_hash IS 'The content_hash whose vector and payload are in generation indexed_in.';
+
+COMMENT ON COLUMN public.index_entries.is_stale IS 'The source has changed since it was last read.';
+
+CREATE VIEW public.dynamic_tables WITH (security_invoker='true') AS
+ SELECT id,
+    tenant_id,
+    name,
+    table_name,
+    description,
+    schema_definition,
+    qdrant_collection,
+    embedding_template,
+    public.dynamic_row_count((table_name)::text) AS row_count,
+    ( SELECT count(*) AS count
+           FROM public.index_entries e
+          WHERE ((e.tenant_id = t.tenant_id) AND ((e.kind)::text = (t.name)::text) AND ((e.collection)::text = (t.qdrant_collection)::text) AND (e.deleted_at IS NULL) AND (e.indexed_hash IS NOT NULL) AND (NOT e.is_stale) AND (e.indexed_hash = e.content_hash))) AS indexed_count,
+    created_by,
+    created_at,
+    updated_at
+   FROM public.dynamic_definitions t;
+
+COMMENT ON VIEW public.dynamic_tables IS 'Tables that users defined, with how many rows each has and how many of them are indexed: counted by whoever asks for these columns.';
+
+ALTER TABLE public.dynamic_definitions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dynamic_tables_id_seq
     START WITH 1
     INCREMENT BY 1
@@ -3985,57 +4172,6 @@ ALTER TABLE public.index_corpora ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE public.index_entries (
-    no bigint NOT NULL,
-    id uuid,
-    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
-    collection character varying(100) NOT NULL,
-    kind character varying(100) NOT NULL,
-    source_table character varying(100) NOT NULL,
-    source_id bigint NOT NULL,
-    title text,
-    code text,
-    code_key text,
-    url text,
-    content text DEFAULT ''::text NOT NULL,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    words integer,
-    text_hash bytea,
-    vector_hash bytea,
-    content_hash bytea,
-    indexed_hash bytea,
-    indexed_in integer,
-    embedder character varying(150),
-    indexed_at timestamp with time zone,
-    is_stale boolean DEFAULT true NOT NULL,
-    attempts smallint DEFAULT 0 NOT NULL,
-    error text,
-    not_before timestamp with time zone DEFAULT now() NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    CONSTRAINT index_entries_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text))
-);
-
-ALTER TABLE ONLY public.index_entries FORCE ROW LEVEL SECURITY;
-
-COMMENT ON TABLE public.index_entries IS 'What can be found: one entry for each source row or passage, as it was last read.';
-
-COMMENT ON COLUMN public.index_entries.id IS 'UUIDv5 of kind and source: the id of its point. NULL until it is first read.';
-
-COMMENT ON COLUMN public.index_entries.code_key IS 'The code with nothing but lower-case letters and digits.';
-
-COMMENT ON COLUMN public.index_entries.words IS 'Length for BM25; NULL while its words are not in index_postings.';
-
-COMMENT ON COLUMN public.index_entries.text_hash IS 'SHA-256 of the text that is to be embedded.';
-
-COMMENT ON COLUMN public.index_entries.vector_hash IS 'The text_hash whose vector is in generation indexed_in; equal texts share their vector.';
-
-COMMENT ON COLUMN public.index_entries.content_hash IS 'SHA-256 of text and payload as last read from the source.';
-
-COMMENT ON COLUMN public.index_entries.indexed_hash IS 'The content_hash whose vector and payload are in generation indexed_in.';
-
-COMMENT ON COLUMN public.index_entries.is_stale IS 'The source has changed since it was last read.';
 
 ALTER TABLE public.index_entries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.index_entries_no_seq
@@ -5229,6 +5365,9 @@ ALTER TABLE ONLY public.document_chunks
 ALTER TABLE ONLY public.document_chunks
     ADD CONSTRAINT document_chunks_tenant_id_id_key UNIQUE (tenant_id, id);
 
+ALTER TABLE ONLY public.document_pieces
+    ADD CONSTRAINT document_pieces_pkey PRIMARY KEY (document_id, "position");
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_pkey PRIMARY KEY (id);
 
@@ -5238,16 +5377,16 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_uuid_key UNIQUE (uuid);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_table_name_key UNIQUE (table_name);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_tenant_id_id_key UNIQUE (tenant_id, id);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY public.events
@@ -5643,9 +5782,9 @@ CREATE UNIQUE INDEX idx_documents_sha256 ON public.documents USING btree (tenant
 
 CREATE INDEX idx_documents_source ON public.documents USING btree (tenant_id, collection, source) WHERE (deleted_at IS NULL);
 
-CREATE INDEX idx_dynamic_tables_name ON public.dynamic_tables USING btree (table_name);
+CREATE INDEX idx_dynamic_tables_name ON public.dynamic_definitions USING btree (table_name);
 
-CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_tables USING btree (tenant_id);
+CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_definitions USING btree (tenant_id);
 
 CREATE INDEX idx_events_tenant ON public.events USING btree (tenant_id, id DESC);
 
@@ -5931,7 +6070,7 @@ CREATE TRIGGER documents_touch BEFORE UPDATE ON public.documents FOR EACH ROW EX
 
 CREATE TRIGGER documents_transition BEFORE UPDATE OF status ON public.documents FOR EACH ROW EXECUTE FUNCTION public.check_transition('document', 'status');
 
-CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
+CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_definitions FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
 CREATE TRIGGER events_insert_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -5960,6 +6099,8 @@ CREATE TRIGGER import_logs_transition BEFORE UPDATE OF status ON public.import_l
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
 
 CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'imports.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
+
+CREATE TRIGGER jobs_fail_document AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'documents.convert'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.fail_document();
 
 CREATE TRIGGER jobs_transition BEFORE UPDATE OF status ON public.jobs FOR EACH ROW EXECUTE FUNCTION public.check_transition('job', 'status');
 
@@ -6179,6 +6320,12 @@ ALTER TABLE ONLY public.document_chunks
 ALTER TABLE ONLY public.document_chunks
     ADD CONSTRAINT document_chunks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.document_pieces
+    ADD CONSTRAINT document_pieces_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES public.documents(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.document_pieces
+    ADD CONSTRAINT document_pieces_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
 
@@ -6191,10 +6338,10 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
 
-ALTER TABLE ONLY public.dynamic_tables
+ALTER TABLE ONLY public.dynamic_definitions
     ADD CONSTRAINT dynamic_tables_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.events
@@ -6508,9 +6655,11 @@ ALTER TABLE public.audit_logs_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.document_chunks ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.document_pieces ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.documents ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE public.dynamic_tables ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.dynamic_definitions ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
@@ -6592,9 +6741,11 @@ CREATE POLICY system_all ON public.audit_logs_default TO countersign_system USIN
 
 CREATE POLICY system_all ON public.document_chunks TO countersign_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.document_pieces TO countersign_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.documents TO countersign_system USING (true) WITH CHECK (true);
 
-CREATE POLICY system_all ON public.dynamic_tables TO countersign_system USING (true) WITH CHECK (true);
+CREATE POLICY system_all ON public.dynamic_definitions TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.events TO countersign_system USING (true) WITH CHECK (true);
 
@@ -6722,9 +6873,11 @@ CREATE POLICY tenant_only ON public.audit_logs_default TO countersign_app USING 
 
 CREATE POLICY tenant_only ON public.document_chunks TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
+CREATE POLICY tenant_only ON public.document_pieces TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
 CREATE POLICY tenant_only ON public.documents TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
-CREATE POLICY tenant_only ON public.dynamic_tables TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+CREATE POLICY tenant_only ON public.dynamic_definitions TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -6911,6 +7064,9 @@ REVOKE ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) FROM PUB
 GRANT ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) TO countersign_app;
 GRANT ALL ON FUNCTION public.ensure_partitions(p_months_ahead integer) TO countersign_system;
 
+REVOKE ALL ON FUNCTION public.fail_document() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fail_document() TO countersign_app;
+
 REVOKE ALL ON FUNCTION public.fail_job(p_id bigint, p_token bigint, p_error text, p_retry_in interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fail_job(p_id bigint, p_token bigint, p_error text, p_retry_in interval) TO countersign_app;
 
@@ -7077,8 +7233,20 @@ GRANT USAGE ON SEQUENCE public.document_chunks_id_seq TO countersign_system;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.documents TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.documents TO countersign_system;
 
+GRANT SELECT ON TABLE public.document_lines TO countersign_app;
+GRANT SELECT ON TABLE public.document_lines TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.document_pieces TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.document_pieces TO countersign_system;
+
 GRANT USAGE ON SEQUENCE public.documents_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.documents_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_definitions TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_definitions TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_system;
@@ -7147,9 +7315,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_corpora TO countersign_s
 
 GRANT USAGE ON SEQUENCE public.index_corpora_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.index_corpora_id_seq TO countersign_system;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_system;
 
 GRANT USAGE ON SEQUENCE public.index_entries_no_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.index_entries_no_seq TO countersign_system;

@@ -24,6 +24,7 @@ from .knowledge.agents import api as agents_api
 from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
 from .knowledge.chat import pages as chat_pages
+from .knowledge.chat import trial as chat_trial
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
 from .knowledge.imports import api as imports_api
@@ -48,6 +49,8 @@ ROUTES: list[Router] = [
     accounts_pages.routes,
     agents_api.routes,
     agents_pages.routes,
+    chat_trial.api,
+    chat_trial.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
     chat_api.routes,

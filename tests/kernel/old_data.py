@@ -120,6 +120,9 @@ ADDED: dict[int, str] = {
         INSERT INTO import_file_parts (file_id, position, content) SELECT id, 0, 'code' FROM import_files;
         INSERT INTO import_mappings (name, target_table, mapping) VALUES ('Fournisseur', 'ouvrages', '{}');
     """,
+    13: """
+        INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
+    """,
 }
 
 

@@ -56,6 +56,10 @@ async def test_from_nothing_and_again(empty_database: str) -> None:
     assert after == before, "the second time writes nothing"
 
 
+# What a table was called before a view took its name.
+RENAMED = {"dynamic_tables": "dynamic_definitions"}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_from_every_earlier_version_with_data_in_it(empty_database: str, version: int) -> None:
     await up(empty_database, to=version)
@@ -67,6 +71,7 @@ async def test_from_every_earlier_version_with_data_in_it(empty_database: str, v
         assert not empty, "every table that existed then holds a row"
         assert [m.version for m in await up(empty_database)] == VERSIONS[version:]
         after = await row_counts(connection)
+        after |= {former: after[name] for former, name in RENAMED.items() if name in after}
     lost = {table: (count, after.get(table, 0)) for table, count in before.items() if after.get(table, 0) < count}
     assert not lost, "rows must not disappear"
 

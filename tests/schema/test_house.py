@@ -55,6 +55,8 @@ DEFINERS = {
     "configure_tenant": "trigger",
     "refresh_statistics": "statistics are shared; needs the owner",
     "build_dynamic_table": "creates a table of the caller's tenant; needs the owner",
+    "drop_dynamic_table": "removes a table of the caller's tenant; needs the owner",
+    "fail_document": "trigger",
     "alter_dynamic_table": "changes a table of the caller's tenant; needs the owner",
 }
 # The index is derived from the records by SQL alone, and its collections are shared: index/ tests it.
@@ -183,6 +185,7 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
         "refresh_statistics",
         "build_dynamic_table",
         "alter_dynamic_table",
+        "drop_dynamic_table",
     }
 
 

@@ -149,3 +149,38 @@ def test_a_doubt_in_a_table_keeps_the_table() -> None:
 def test_headings_leave_room_for_those_of_the_page() -> None:
     html = render("# Un\n\n## Deux\n\n###### Six")
     assert [tag for tag, _ in read(html).found] == ["h3", "h4", "h6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "passage"),
+    [
+        ("Avant. Le béton est coulé. Après.", "Le béton est coulé."),
+        (
+            "# Titre\n\nUn. Deux **gras** et _pente_.\n\n- l’été\n- l’hiver\n\nFin.",
+            "Deux **gras** et _pente_.\n\n- l’été\n",
+        ),
+        ("Un.\n\n- premier\n- second\n\nFin.", "- premier\n- second\n"),
+        ("Un.\n\n**Gras** dès le début.\n\nFin.", "**Gras** dès le début."),
+        ("| Poste | € |\n|---|--:|\n| Pose | 21,00 |\n\nFin.", "| Poste | € |\n|---|--:|\n| Pose | 21,00 |\n"),
+        ("Un.\n\n## Sous-titre\n\nTexte.\n\nFin.", "## Sous-titre\n\nTexte."),
+        ("Un.\n\n> cité\n\nFin.", "> cité\n"),
+        ("Un.\n\n```\nun code\n```\n\nFin.", "```\nun code\n```"),
+        ("1. un\n2. deux\n\nFin.", "2. deux"),
+    ],
+)
+def test_a_passage_is_marked_through_whatever_blocks_it_runs(text: str, passage: str) -> None:
+    start = text.index(passage)
+    html = render(text, passage=(start, start + len(passage)))
+    assert re.sub(r"</?mark[^>]*>", "", html) == render(text), "marking changes nothing else"
+    marked = " ".join(re.findall(r"<mark[^>]*>(.*?)</mark>", html, re.DOTALL))
+    # The number of an item and the bars of a table are drawn by the browser.
+    words = re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", passage))
+    assert re.findall(r"[^\W_]+", marked) == words
+    assert html.count('id="passage"') == 1
+
+
+def test_a_passage_brings_no_element_along() -> None:
+    text = "Un <script>alert(1)</script> texte \ue002 ici. Fin."
+    html = render(text, passage=(0, 30))
+    assert "<script" not in html
+    assert render("abc", passage=(1, 1)) == render("abc")

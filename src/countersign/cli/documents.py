@@ -102,11 +102,9 @@ async def _bring(app: App, caller: Caller, collection: str, file: Path, source: 
     from ..knowledge.documents import service, uploads
 
     try:
-        if file.stat().st_size > uploads.MOST:
-            raise uploads.too_large(file.name)
-        data = await asyncio.to_thread(file.read_bytes)
-        async with app.db.transaction(caller) as tx:
-            taken = await uploads.take(tx, collection, file.name, data, source=source)
+        with file.open("rb") as opened:
+            async with app.db.transaction(caller) as tx:
+                taken = await uploads.take(tx, collection, file.name, opened, source=source)
         if taken.status == "ready":
             return Outcome(str(file), "ready", True, None)
         if taken.job_id is not None:

@@ -67,7 +67,10 @@ async def mark_all(tx: Tx, collection: str, kind: str, *, force: bool = False) -
     *force* writes all of them again, also what has not changed; known vectors are kept.
     """
     source = await source_of(tx, kind)
-    ids: list[int] = await tx.value(source.every_id, ids=None)
+    if source.within is not None:
+        ids: list[int] = await tx.value(source.within, collection=collection)
+    else:
+        ids = await tx.value(source.every_id, ids=None)
     await tx.run(queries.mark_missing, collection=collection, kind=kind, ids=ids)
     await tx.value(queries.mark_entries, collection=collection, kind=kind, table=source.table, ids=ids)
     if force:

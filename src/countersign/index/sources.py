@@ -18,13 +18,15 @@ class Source:
     ``read``: statement with ``%(ids)s::bigint[]`` (NULL: every row) that returns ``source_id, title, code, url,
     content, payload`` of the rows that exist; what it leaves out is removed from the index. ``indexed``: optional
     statement with ``%(ids)s::bigint[]`` and ``%(points)s::uuid[]`` of equal length, run in the transaction that records
-    that their vectors are stored.
+    that their vectors are stored. ``within``: optional statement that returns one array, the ids of the rows that
+    belong into ``%(collection)s``; without it every row belongs into whichever collection is filled.
     """
 
     kind: str
     table: str
     read: Statement | str
     indexed: Statement | str | None = None
+    within: Statement | str | None = None
 
     @property
     def every_id(self) -> str:

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from ..kernel.pages import local_path
 from ..kernel.web import PUBLIC, SIGNED_IN, House, Router, Who
 from .i18n import COOKIE, LOCALES
-from .layout import PLACES, THEMES, page
+from .layout import THEMES, page, places_of
 
 routes = Router(include_in_schema=False)
 YEAR = 365 * 86_400
@@ -19,8 +19,8 @@ YEAR = 365 * 86_400
 @routes.on("GET /", permission=SIGNED_IN)
 async def home(caller: Who) -> Response:
     """The first place that the caller may see."""
-    path = next((p.path for p in PLACES if caller.may(p.permission)), "/nowhere")
-    return RedirectResponse(path, 303)
+    places = places_of(caller)
+    return RedirectResponse(places[0].path if places else "/nowhere", 303)
 
 
 @routes.on("POST /preferences", permission=PUBLIC)

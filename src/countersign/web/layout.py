@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -24,7 +24,7 @@ THEMES = ("auto", "light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the rail: shown to whoever holds *permission*."""
+    """One entry of the rail: shown to whoever holds *permission*; without one, to whoever may see what stands below."""
 
     name: str
     path: str
@@ -40,7 +40,7 @@ def _(text: str) -> str:
 
 PLACES = (
     Place(_("Ask"), "/ask", "chat-square-text", "ai-sessions.view", ("/ask", "/sessions", "/messages")),
-    Place(_("Records"), "/records/ouvrages", "collection", "ouvrages.view", ("/records",)),
+    Place(_("Records"), "/records", "collection", "", ("/records",)),
     Place(_("Agents"), "/agents", "robot", "agents.view", ("/agents",)),
     Place(_("Webhooks"), "/webhooks", "broadcast", "webhooks.view", ("/webhooks",)),
 )
@@ -62,6 +62,22 @@ def page(request: Request, template: str, *, status: int = 200, **data: Any) -> 
     return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "HX-Request, Cookie, Accept-Language"})
 
 
+def _allowed(places: Sequence[Place], caller: Caller | None) -> list[Place]:
+    return [place for place in places if caller is not None and caller.may(place.permission)]
+
+
+def places_of(caller: Caller | None) -> list[Place]:
+    """The rail of *caller*; records lead to the first of their lists that may be opened."""
+    records = _allowed(RECORDS, caller)
+    found: list[Place] = []
+    for place in PLACES:
+        if place.permission:
+            found += _allowed([place], caller)
+        elif records:
+            found.append(replace(place, path=records[0].path))
+    return found
+
+
 def context(request: Request) -> dict[str, Any]:
     """What every template may use."""
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -73,7 +89,8 @@ def context(request: Request) -> dict[str, Any]:
         given = {**dict(request.query_params), **changed}
         return urlencode({name: value for name, value in given.items() if value not in (None, "")})
 
-    places = [p for p in PLACES if caller is not None and caller.may(p.permission)]
+    records = _allowed(RECORDS, caller)
+    places = places_of(caller)
     return {
         "user": caller,
         "csrf": getattr(request.state, "csrf", None) or "",
@@ -85,7 +102,7 @@ def context(request: Request) -> dict[str, Any]:
         "place": next((p for p in places if path.startswith(tuple(p.roots))), None),
         "places": places,
         "query": request.query_params,
-        "records": [p for p in RECORDS if caller is not None and caller.may(p.permission)],
+        "records": records,
         "request_id": getattr(request.state, "request_id", None),
         "theme": theme if theme in THEMES else "auto",
         "version": __version__,

@@ -19,18 +19,22 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 OPEN, CLOSE, FIRST = "\ue000", "\ue001", 0xE100
+BEGIN, END = "\ue002", "\ue003"  # of the passage that is quoted
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _ESCAPED_PRIVATE = re.compile(r"%EE%8[4-9A-B]%[89AB][0-9A-F]|%EE%80%8[01]", re.IGNORECASE)
 _CITATION = re.compile(r"\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\](?!\()")
 _TAG = re.compile(r"<[^>]*>")
+_BEFORE = re.compile(r"(?:(?<![^\n])[ \t]*(?:>|[-*+][ \t]|\d+[.)][ \t]|#{1,6}[ \t]|\||`{3,}[^\n]*\n))*[ \t*_~`\[|]*")
+_AFTER = re.compile(r"[\s*_~`|]*$")
 _LIST_MARK = re.compile(r"(?m)^\s*(\d+)[.)]\s")
 
-_INLINE = ("a", "b", "br", "code", "del", "em", "s", "span", "strong")
+_INLINE = ("a", "b", "br", "code", "del", "em", "mark", "s", "span", "strong")
 _BLOCKS = ("blockquote", "div", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul")
 _TABLES = ("table", "tbody", "td", "th", "thead", "tr")
 TAGS = {*_INLINE, *_BLOCKS, *_TABLES}
 ATTRIBUTES = {
     "a": {"href", "title", "data-cite"},
+    "mark": {"id"},
     "span": {"tabindex", "aria-describedby", "id", "role"},
     "div": {"tabindex"},
     "ol": {"start"},
@@ -39,6 +43,7 @@ CLASSES = {
     "a": {"cite", "away"},
     "span": {"doubt", "why"},
     "div": {"scroll"},
+    "mark": {"passage"},
     "td": {"right", "center"},
     "th": {"right", "center"},
 }
@@ -51,13 +56,16 @@ def render(
     doubts: Sequence[Mapping[str, Any]] = (),
     why: str = "",
     ident: str = "m",
+    passage: tuple[int, int] | None = None,
 ) -> Markup:
     """HTML of *text*. *sources* maps a citation's number to its address; *doubts* are figures ``{start, end, how}``
-    (positions in *text*) that *why*, and ``how`` where there is one, explain; *ident* makes their ids unique."""
-    marked, reasons = _mark(_PRIVATE.sub("\ufffd", text), doubts, why)
+    (positions in *text*) that *why*, and ``how`` where there is one, explain; *ident* makes their ids unique.
+    *passage* ``(start, end)`` is marked through whatever blocks it runs; the first mark has the id ``passage``."""
+    text = _PRIVATE.sub("\ufffd", text)
+    marked, reasons = (_bound(text, *passage), []) if passage else _mark(text, doubts, why)
     html = cast(str, _parser().render(marked, {"sources": sources or {}}))
     html = _TAG.sub(lambda tag: _PRIVATE.sub("", _ESCAPED_PRIVATE.sub("", tag[0])), html)
-    html = _explain(html, reasons, ident)
+    html = _light(html) if passage else _explain(html, reasons, ident)
     return Markup(
         nh3.clean(
             html,
@@ -90,6 +98,29 @@ def _mark(text: str, doubts: Sequence[Mapping[str, Any]], why: str) -> tuple[str
             reasons.append(reason)
             place = end
     return "".join([*out, text[place:]]), reasons
+
+
+def _bound(text: str, start: int, end: int) -> str:
+    """*text* with private characters around a passage, inside of what Markdown writes at both its ends."""
+    begin = _BEFORE.match(text, start)
+    start = min(begin.end() if begin else start, end)
+    end = start + len(_AFTER.sub("", text[start:end], count=1))
+    return f"{text[:start]}{BEGIN}{text[start:end]}{END}{text[end:]}" if start < end else text
+
+
+def _light(html: str) -> str:
+    """Every text between the two private characters becomes a mark of its own: a mark cannot hold blocks."""
+    before, begin, rest = html.partition(BEGIN)
+    inside, end, after = rest.partition(END)
+    if not begin or not end:
+        return html
+    parts = re.split(r"(<[^>]*>)", inside)
+    named = ' id="passage"'
+    for place, part in enumerate(parts):
+        if part.strip() and not part.startswith("<"):
+            parts[place] = f'<mark class="passage"{named}>{part}</mark>'
+            named = ""
+    return before + "".join(parts) + after
 
 
 def _explain(html: str, reasons: Sequence[str], ident: str) -> str:

@@ -1,5 +1,5 @@
 """The site in this process, as the tests of the pages have it."""
 
-from tests.web.conftest import site, visit
+from tests.web.conftest import sample, site, visit
 
-__all__ = ["site", "visit"]
+__all__ = ["sample", "site", "visit"]

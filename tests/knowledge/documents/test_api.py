@@ -51,7 +51,12 @@ async def test_files_go_in_are_read_listed_and_deleted(house: App, everything: C
         assert (one["status"], one["page_count"], one["collection"]) == ("ready", 1, "agent_support_docs")
         assert "id" not in one
         listed = (await client.get("/api/v1/documents", params={"sort": "title", "limit": 1})).json()
-        assert ([d["title"] for d in listed["items"]], listed["next"]) == (["a"], 1)
+        assert [d["title"] for d in listed["items"]] == ["a"]
+        following = {"sort": "title", "limit": 1, "after": listed["next"]}
+        assert (await client.get("/api/v1/documents", params=following)).json()["items"][0]["title"] == "b"
+        for wrong in ("x", "WzFd", listed["next"]):
+            refused = await client.get("/api/v1/documents", params={"sort": "size", "after": wrong})
+            assert refused.status_code == 422, wrong
         assert (await client.get("/api/v1/documents", params={"q": "B.MD"})).json()["items"][0]["source"] == "b.md"
         assert (await client.delete(f"/api/v1/documents/{first['uuid']}")).status_code == 204
         assert (await client.get(f"/api/v1/documents/{first['uuid']}")).status_code == 404

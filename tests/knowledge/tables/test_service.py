@@ -18,7 +18,13 @@ from countersign.kernel.database import Database
 from countersign.kernel.errors import Conflict, CountersignError, Invalid, NotFound
 from countersign.knowledge.retrieval import hydrate
 from countersign.knowledge.tables import indexing, rows, service
-from countersign.knowledge.tables.models import BadDefinition, BadValues, Filter, NotConfirmed, TableExists
+from countersign.knowledge.tables.models import (
+    BadDefinition,
+    BadValues,
+    Filter,
+    NotConfirmed,
+    TableExists,
+)
 from tests.conftest import Tenants
 
 assert indexing  # its kinds register themselves

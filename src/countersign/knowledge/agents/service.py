@@ -10,7 +10,8 @@ from ...kernel.database import Tx
 from ...kernel.json import dumps
 from ...providers.models import BadModelName, ModelName
 from . import collections, hydration
-from .fields import DEFAULTS, read
+from .fields import DEFAULTS, AgentChange, read
+from .forms import values_of
 from .hydration import describe_with
 from .models import (
     SQL_HYDRATION,
@@ -26,6 +27,7 @@ from .models import (
 )
 
 __all__ = [
+    "AgentChange",
     "add",
     "agent",
     "agent_by_id",
@@ -40,6 +42,7 @@ __all__ = [
     "prompt_versions",
     "restore",
     "update",
+    "values_of",
 ]
 
 queries = sql.load(__package__ or "")

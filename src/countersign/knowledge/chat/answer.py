@@ -23,7 +23,7 @@ from ...kernel.json import dumps
 from ...providers.chat import ChatModels
 from ...providers.errors import ModelError
 from ...providers.ledger import CallContext
-from ...providers.models import Delta, Options, Reply, Usage, is_demonstration
+from ...providers.models import Delta, Options, Reply, Turn, Usage, is_demonstration
 from ..agents import service as agents
 from ..agents.models import Agent
 from ..retrieval import service as retrieval
@@ -55,11 +55,11 @@ class Turnaround:
     """An answer in the making: what is known of it so far, so that it can be stored at any point."""
 
     agent: Agent
-    session_id: int
+    session_id: int | None
     question: str
-    question_id: int
+    question_id: int | None
     started: Started
-    message_id: int
+    message_id: int | None
     history: list[prompt.Past]
     begun: float = field(default_factory=time.monotonic)
     found: Found | None = None
@@ -67,6 +67,7 @@ class Turnaround:
     text: list[str] = field(default_factory=list[str])
     reply: Reply | None = None
     notice: str | None = None
+    turns: list[Turn] = field(default_factory=list[Turn])
 
     @property
     def sources(self) -> list[Source]:
@@ -136,7 +137,7 @@ async def ask(
             work.found = await retrieval.find(app, caller, work.agent, work.question)
             work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
             yield Sources([s.as_json() for s in work.sources], work.found.retrieval_mode, work.found.degraded)
-            async for piece in _write(app, caller, work, stop):
+            async for piece in write(app, caller, work, stop):
                 work.text.append(piece)
                 yield Token(piece)
             status = "stopped" if stop.is_set() else "complete"
@@ -190,7 +191,7 @@ async def _store_question(
     return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history)
 
 
-async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncIterator[str]:
+async def write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncGenerator[str, None]:
     """The answer piece by piece: from the model, or from the records when no model answers."""
     code = prompt.language(work.agent)
     if not work.sources and work.agent.strict:
@@ -200,7 +201,7 @@ async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event
     tiny = is_demonstration(chat.name(work.agent.model))
     options = _options(work.agent, tiny)
     room = await chat.context_size(work.agent.model, options) - work.agent.max_tokens
-    turns = prompt.build(
+    work.turns = prompt.build(
         work.agent,
         work.history,
         work.sources,
@@ -210,7 +211,7 @@ async def _write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event
         tiny=tiny,
     )
     call = CallContext("answer", agent_id=work.agent.id, session_id=work.session_id, message_id=work.message_id)
-    streaming = chat.stream(turns, caller=caller, call=call, model=work.agent.model, options=options)
+    streaming = chat.stream(work.turns, caller=caller, call=call, model=work.agent.model, options=options)
     try:
         cite = Citations(prompt.only_source(work.sources) if tiny else None)
         async for piece in _until(streaming, stop):

@@ -10,6 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from ...kernel.database import Tx
+from ..documents import service as documents
 from ..ouvrages import service as ouvrages
 from .models import Message
 
@@ -43,6 +44,7 @@ class Item:
     cited: list[str] = field(default_factory=list[str])
     price_now: Decimal | None = None
     gone: bool = False
+    replaced: bool = False
 
     @property
     def total(self) -> Decimal | None:
@@ -70,6 +72,8 @@ async def of(tx: Tx, message: Message, opened: int | None = None) -> Evidence:
     assert tx.caller is not None
     may = tx.caller.may
     now = {row.id: row for row in await ouvrages.live(tx, ids)} if ids else {}
+    quoted = [int(s["row_id"]) for s in sources if s.get("table") == "document_chunks" and s.get("row_id") is not None]
+    past = await documents.standing(tx, quoted) if quoted else {}
     items: list[Item] = []
     for source in sources:
         item = _item(source, context)
@@ -79,10 +83,12 @@ async def of(tx: Tx, message: Message, opened: int | None = None) -> Evidence:
         items.append(
             replace(
                 item,
-                url=_address(item.url, may),
+                url=None if past.get(_passage(source)) == "deleted" else _address(item.url, may),
                 cited=_cited(context, item.n),
                 price_now=live.unit_price if live is not None and changed else None,
-                gone=item.row is not None and live is None,
+                gone=(source.get("table") == "ouvrages" and item.row is not None and live is None)
+                or past.get(_passage(source)) == "deleted",
+                replaced=past.get(_passage(source)) == "replaced",
             )
         )
     return Evidence(message.uuid, items, opened, context.get("degraded"))
@@ -118,6 +124,10 @@ def _line(part: Mapping[str, Any]) -> Line:
         unit_price=_decimal(part.get("unit_price")),
         total=_decimal(part.get("total")),
     )
+
+
+def _passage(source: Mapping[str, Any]) -> int:
+    return int(source["row_id"] or 0) if source.get("table") == "document_chunks" else 0
 
 
 def _cited(context: Mapping[str, Any], n: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,9 +13,10 @@ from starlette.datastructures import UploadFile
 from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.json import dumps
-from ...kernel.web import Clean, House, Router, Who
+from ...kernel.lists import After, Choice, Limit, Words
+from ...kernel.web import House, Router, Who
 from . import service, uploads
-from .models import Document, NoFile, Summary, Upload
+from .models import Document, NoFile, Upload
 from .readers import KINDS
 
 routes = Router(prefix="/api/v1", tags=["documents"])
@@ -45,19 +45,18 @@ FORM = {
 async def list_documents(
     app: House,
     caller: Who,
-    q: Annotated[Clean | None, Query(max_length=200)] = None,
-    collection: Annotated[Clean | None, Query(max_length=100)] = None,
+    q: Words = None,
+    collection: Choice = None,
     status: Annotated[str | None, Query(pattern="^(pending|processing|ready|failed)$")] = None,
     sort: Annotated[str | None, Query(pattern="^(-created|created|title|-title|size|-size)$")] = None,
-    after: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: After = None,
+    limit: Limit = 50,
 ) -> Response:
     """Documents, newest first unless sorted otherwise."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        found = await service.search(
-            tx, q=q, collection=collection, status=status, sort=sort, limit=limit, offset=after
-        )
-    return _reply({"items": [_shown(d) for d in found], "next": after + limit if len(found) == limit else None})
+        found = await service.search(tx, q=q, collection=collection, status=status, sort=sort, limit=limit, after=after)
+    following = service.cursor_at(found[-1], sort) if len(found) == limit else None
+    return _reply({"items": [_shown(d) for d in found], "next": following})
 
 
 @routes.on("POST /documents", permission="documents.manage", status_code=202, upload=True, openapi_extra=FORM)
@@ -72,7 +71,9 @@ async def upload_documents(request: Request, app: House, caller: Who) -> Respons
 async def read_document(app: House, caller: Who, uuid: UUID) -> Response:
     """One document with its text, its state and, if it could not be read, why."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return _reply(_shown(await service.document(tx, uuid)))
+        found = await service.document(tx, uuid)
+        text = (await service.excerpt(tx, found)).text if found.status == "ready" else None
+    return _reply({**_shown(found), "content": text})
 
 
 @routes.on("DELETE /documents/{uuid}", permission="documents.manage", status_code=204)
@@ -103,13 +104,12 @@ async def receive(app: App, caller: Caller, request: Request) -> list[Upload]:
             collection = await service.collection_of(tx, str(form.get("agent") or ""))
         taken: list[Upload] = []
         for file in files:
-            data = await asyncio.to_thread(file.file.read)
-            taken.append(await uploads.take(tx, collection, file.filename or "", data, replace=replace))
+            taken.append(await uploads.take(tx, collection, file.filename or "", file.file, replace=replace))
     return taken
 
 
-def _shown(document: Document | Summary) -> dict[str, Any]:
-    return {name: value for name, value in asdict(document).items() if name != "id"}
+def _shown(document: Document) -> dict[str, Any]:
+    return {name: value for name, value in asdict(document).items() if name not in ("id", "deleted_at")}
 
 
 def _reply(value: Any, status: int = 200) -> Response:

@@ -1,6 +1,7 @@
 """From a file to Markdown with its passages. Runs as a process of its own, so that no file can harm the worker.
 
-``python -m countersign.knowledge.documents.convert FILE OUT NAME`` prints ``done total`` lines and writes JSON to OUT.
+``python -m countersign.knowledge.documents.convert NAME FILE TOLD TEXTS PASSAGES`` prints ``done total`` lines and
+writes what ``Result`` reads.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import re
 import resource
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...kernel.json import dumps, loads
 from . import readers
@@ -51,16 +53,29 @@ def _cut(one: Converted, name: str) -> Converted:
     return Converted(title, text, one.pages, one.source, one.category, one.url, found)
 
 
-def main(file: str, out: str, name: str) -> None:
-    """Converts and writes ``{"documents": […]}`` or ``{"error": "…"}``."""
+def main(name: str, file: str, told: str, texts: str, passages: str) -> None:
+    """Converts: the texts one after the other, their passages a line each, and *told* says which are whose."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answer: dict[str, Any]
     try:
-        answer = {"documents": [asdict(one) for one in convert(Path(file), name, _say)]}
+        answer = {"texts": _write(convert(Path(file), name, _say), Path(texts), Path(passages))}
     except BadDocument as error:
         answer = {"error": error.detail}
-    Path(out).write_text(dumps(answer), encoding="utf-8")
+    Path(told).write_text(dumps(answer), encoding="utf-8")
+
+
+def _write(found: list[Converted], texts: Path, passages: Path) -> list[Text]:
+    heads: list[Text] = []
+    with texts.open("wb") as words, passages.open("wb") as lines:
+        for one in found:
+            at, start = words.tell(), lines.tell()
+            words.write(one.content.encode())
+            for cut in one.passages:
+                lines.write(dumps([cut.position, cut.breadcrumb, cut.content, cut.start, cut.end]).encode() + b"\n")
+            size, count = words.tell() - at, len(one.passages)
+            heads.append(Text(one.title, one.pages, one.source, one.category, one.url, at, size, start, count))
+    return heads
 
 
 def _say(done: int, total: int) -> None:
@@ -68,20 +83,51 @@ def _say(done: int, total: int) -> None:
     sys.stdout.flush()
 
 
-def restored(text: str) -> list[Converted]:
-    """What ``main`` wrote. Raises ``BadDocument`` when it could not convert."""
-    answer = loads(text)
-    if "error" in answer:
-        raise BadDocument(answer["error"])
-    return [_whole(one) for one in answer["documents"]]
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text of a file: what it is called, where its *size* bytes are, and its *count* passages."""
+
+    title: str
+    pages: tuple[int, ...]
+    source: str | None
+    category: str | None
+    url: str | None
+    at: int
+    size: int
+    first: int
+    count: int
 
 
-def _whole(one: dict[str, Any]) -> Converted:
-    cut: list[dict[str, Any]] = one["passages"]
-    passages = [Chunk(c["position"], tuple(c["breadcrumb"]), c["content"], c["start"], c["end"]) for c in cut]
-    return Converted(
-        one["title"], one["content"], tuple(one["pages"]), one["source"], one["category"], one["url"], passages
-    )
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What ``main`` wrote: texts and passages are read from its files when they are wanted."""
+
+    texts: list[Text]
+    words: BinaryIO
+    lines: BinaryIO
+
+    @classmethod
+    def read(cls, told: BinaryIO, words: BinaryIO, lines: BinaryIO) -> Result:
+        """Raises ``BadDocument`` when the file could not be converted."""
+        told.seek(0)
+        answer = loads(told.read())
+        if "error" in answer:
+            raise BadDocument(answer["error"])
+        found: list[dict[str, Any]] = answer["texts"]
+        texts = [replace(Text(**one), pages=tuple(one["pages"])) for one in found]
+        return cls(texts, words, lines)
+
+    def content(self, text: Text) -> bytes:
+        """The text itself, as UTF-8."""
+        self.words.seek(text.at)
+        return self.words.read(text.size)
+
+    def passages(self, text: Text) -> Iterator[Chunk]:
+        """Its passages, in order."""
+        self.lines.seek(text.first)
+        for _ in range(text.count):
+            position, breadcrumb, content, start, end = loads(self.lines.readline())
+            yield Chunk(position, tuple(breadcrumb), content, start, end)
 
 
 if __name__ == "__main__":

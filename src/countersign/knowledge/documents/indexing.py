@@ -8,4 +8,4 @@ from ...kernel import sql
 queries = sql.load(__package__ or "")
 
 KIND = "document"
-SOURCE = index.register(index.Source(KIND, "document_chunks", queries.read_entries))
+SOURCE = index.register(index.Source(KIND, "document_chunks", queries.read_entries, within=queries.within))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
-from ...kernel.errors import CountersignError
+from ...kernel.database import Row
+from ...kernel.events import publish
 from ...kernel.jobs import JobContext, job
 from . import uploads
 from .models import Waiting
@@ -13,20 +15,25 @@ from .service import queries
 
 @job(uploads.CONVERT, attempts=4)
 async def convert(ctx: JobContext, document: int) -> dict[str, Any]:
-    """Reads one file. A worker that is killed leaves nothing behind; the next one begins again."""
+    """Reads one file. A worker that is killed leaves nothing behind; the next one begins again.
+
+    However the job ends without success, the database lets the document fail with it (``fail_document``).
+    """
     async with ctx.app.db.transaction(ctx.caller) as tx:
         waiting = await tx.first(Waiting, queries.begin_reading, id=document)
     if waiting is None:
         return {"document": None}
-    try:
-        texts = await uploads.read(waiting, ctx.progress)
+    with ExitStack() as held:
+        result = await uploads.read(ctx, waiting, held)
         async with ctx.app.db.transaction(ctx.caller) as tx:
-            ended = await uploads.finish(tx, waiting, texts)
-    except Exception as error:
-        ours = isinstance(error, CountersignError)
-        if (ours and error.status in (413, 422)) or ctx.job.attempts >= ctx.job.max_attempts:
-            reason = error.detail if ours else f"{waiting.source}: {type(error).__name__}. Try again."
-            async with ctx.app.db.transaction(ctx.caller) as tx:
-                await tx.run(queries.fail_reading, id=waiting.id, error=reason)
-        raise
-    return {"document": str(waiting.uuid), "texts": len(texts) if ended else 0}
+            ended = await uploads.finish(tx, waiting, result)
+    return {"document": str(waiting.uuid), "texts": len(result.texts) if ended else 0}
+
+
+@job("documents.failed")
+async def failed(ctx: JobContext, document: int) -> None:
+    """Tells that a file could not be read."""
+    async with ctx.app.db.transaction(ctx.caller) as tx:
+        one = await tx.one(Row, queries.announced, id=document)
+        if one["status"] == "failed":
+            await publish(tx, "document.failed", **one)

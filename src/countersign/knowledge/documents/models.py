@@ -41,7 +41,8 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One live document; *content* is its text as it was cut into passages."""
+    """One document without its text. *part_count* is how many texts a JSON file held; *done* of *total*: how far it
+    is read; *deleted_at*: since when another has its place, or nobody."""
 
     id: int
     uuid: UUID
@@ -52,7 +53,6 @@ class Document:
     url: str | None
     media_type: str
     size_bytes: int
-    content: str | None
     page_count: int | None
     chunk_count: int
     part_count: int
@@ -60,11 +60,14 @@ class Document:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
+    done: int | None
+    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage: ``content[char_start:char_end]`` of its document."""
+    """One passage: characters *char_start* to *char_end* of its document."""
 
     id: int
     position: int
@@ -78,27 +81,12 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """One line of the list. *part_count* is how many texts a JSON file held; *done* of *total*: how far it is read."""
+class Excerpt:
+    """Characters *start* and following of a document; *whole* when nothing is missing."""
 
-    id: int
-    uuid: UUID
-    collection: str
-    title: str
-    source: str
-    category: str | None
-    url: str | None
-    media_type: str
-    size_bytes: int
-    page_count: int | None
-    chunk_count: int
-    part_count: int
-    status: str
-    error: str | None
-    created_at: datetime
-    updated_at: datetime
-    done: int | None
-    total: int | None
+    text: str
+    start: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +111,11 @@ class Waiting:
     source: str
     media_type: str
     metadata: dict[str, Any]
-    original: bytes | None
+
+    @property
+    def name(self) -> str:
+        """The name that its sender gave it."""
+        return str(self.metadata.get("name") or self.source)
 
 
 @dataclass(frozen=True, slots=True)

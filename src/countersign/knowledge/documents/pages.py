@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from ...kernel.access import Caller
 from ...kernel.app import App
+from ...kernel.lists import AT_ONCE, PER_PAGE, Choice, Offset, Words, cell, spreadsheet
 from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who, wants_json
 from . import service
 from .api import receive
-from .models import NoSuchDocument, Summary
+from .models import Document, NoSuchDocument
 from .readers import KINDS
 
 routes = Router(include_in_schema=False)
 
-PER_PAGE = 50
-AT_ONCE = 1000
 SHOWN = 100_000  # characters on either side of the passage: drawing a whole book would hold everybody up
 ACCEPTED = ",".join(sorted(KINDS))
-Words = Annotated[Clean | None, Query(max_length=200)]
-Collection = Annotated[Clean | None, Query(max_length=100)]
-Choice = Annotated[Clean | None, Query(max_length=20)]
 
 
 @routes.on("GET /records/documents", permission="documents.view")
@@ -37,10 +31,10 @@ async def list_documents(
     app: House,
     caller: Who,
     q: Words = None,
-    collection: Collection = None,
+    collection: Choice = None,
     status: Choice = None,
     sort: Choice = None,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    offset: Offset = 0,
 ) -> Response:
     """The list; words, collection and status narrow it."""
     async with app.db.transaction(caller, read_only=True) as tx:
@@ -81,12 +75,12 @@ async def upload(request: Request, app: House, caller: Who) -> Response:
 
 @routes.on("GET /records/documents.csv", permission="documents.view")
 async def export(
-    app: House, caller: Who, q: Words = None, collection: Collection = None, status: Choice = None, sort: Choice = None
+    app: House, caller: Who, q: Words = None, collection: Choice = None, status: Choice = None, sort: Choice = None
 ) -> Response:
-    """The same list as a file that spreadsheets open: UTF-8 with its mark, semicolons."""
-    lines = _lines(app, caller, {"q": q, "collection": collection, "status": status, "sort": sort})
-    headers = {"Content-Disposition": 'attachment; filename="documents.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    """The same list as a file that spreadsheets open."""
+    heading = ["title", "source", "collection", "category", "status", "bytes", "passages", "error"]
+    found = _everything(app, caller, q, collection, status, sort)
+    return spreadsheet("documents", heading, found)
 
 
 @routes.on("POST /records/documents/{uuid}/delete", permission="documents.manage")
@@ -109,54 +103,57 @@ async def follow_link(app: House, caller: Who, name: Clean) -> Response:
 async def read_document(
     request: Request, app: House, caller: Who, uuid: UUID, passage: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
-    """The text; *passage* (its database id) is marked. Of a very long one, what surrounds the passage."""
+    """The text; *passage* (its database id) is marked. Of a very long one, what surrounds the passage.
+
+    What was replaced can still be read where an answer quoted it, and says so.
+    """
     async with app.db.transaction(caller, read_only=True) as tx:
-        document = await service.document(tx, uuid)
+        document = await service.document(tx, uuid, gone=passage is not None)
+        now = await service.successor(tx, document) if document.deleted_at else None
         found = await service.passage(tx, passage) if passage is not None else None
-    if found is not None and found.document_uuid != document.uuid:
-        raise NoSuchDocument()
-    text = document.content or ""
-    start = found.char_start if found and found.char_start is not None else 0
-    end = found.char_end if found and found.char_end is not None else 0
-    first, last = max(0, start - SHOWN), end + SHOWN
-    parts = {"before": text[first:start], "marked": text[start:end], "after": text[end:last]}
+        if found is not None and found.document_uuid != document.uuid:
+            raise NoSuchDocument()
+        start = found.char_start if found and found.char_start is not None else 0
+        end = found.char_end if found and found.char_end is not None else 0
+        first = max(0, start - SHOWN)
+        text = await service.excerpt(tx, document, first, end - first + SHOWN)
     return page(
         request,
         "documents/document.html",
         document=document,
+        now=now,
         passage=found,
-        parts=parts,
+        text=text.text,
+        marked=(start - first, end - first) if end else None,
         accepted=ACCEPTED,
-        cut=first > 0 or last < len(text),
+        cut=not text.whole,
     )
 
 
-async def _lines(app: App, caller: Caller, chosen: dict[str, str | None]) -> AsyncIterator[bytes]:
-    yield (
-        "\ufeff" + _row(["title", "source", "collection", "category", "status", "bytes", "passages", "error"])
-    ).encode()
-    offset = 0
+async def _everything(
+    app: App, caller: Caller, q: str | None, collection: str | None, status: str | None, sort: str | None
+) -> AsyncIterator[list[list[str]]]:
+    after: str | None = None
     while True:
         async with app.db.transaction(caller, read_only=True) as tx:
-            found = await service.search(tx, **chosen, limit=AT_ONCE, offset=offset)
-        if found:
-            yield "".join(_row(_cells(one)) for one in found).encode()
+            found = await service.search(
+                tx, q=q, collection=collection, status=status, sort=sort, limit=AT_ONCE, after=after
+            )
+        yield [_cells(one) for one in found]
         if len(found) < AT_ONCE:
             return
-        offset += AT_ONCE
+        after = service.cursor_at(found[-1], sort)
 
 
-def _cells(one: Summary) -> list[str]:
-    texts = [one.title, one.source, one.collection, one.category or "", one.status]
-    return [*map(_harmless, texts), str(one.size_bytes), str(one.chunk_count), _harmless(one.error or "")]
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet must not take a name for a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
-
-
-def _row(cells: list[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=";", lineterminator="\r\n").writerow(cells)
-    return out.getvalue()
+def _cells(one: Document) -> list[str]:
+    values = (
+        one.title,
+        one.source,
+        one.collection,
+        one.category,
+        one.status,
+        one.size_bytes,
+        one.chunk_count,
+        one.error,
+    )
+    return [cell(value) for value in values]

@@ -20,22 +20,28 @@ WHERE d.collection = %(collection)s::text AND d.source = %(source)s::text AND d.
   AND d.id > %(id)s::bigint AND d.status = 'ready'
 LIMIT 1;
 
+-- announced
+-- What is told of a document.
+SELECT id, uuid, title, source, collection, status, error FROM documents WHERE id = %(id)s::bigint;
+
 -- retire
 -- Takes documents out of use, with the texts that came in them; returns the passages that go.
 WITH gone AS (
-    UPDATE documents SET deleted_at = now(), original = NULL
+    UPDATE documents SET deleted_at = now()
     WHERE deleted_at IS NULL
       AND (id = ANY(%(ids)s::bigint[])
            OR metadata ->> 'from' IN (SELECT uuid::text FROM documents WHERE id = ANY(%(ids)s::bigint[])))
     RETURNING id
+), emptied AS (
+    DELETE FROM document_pieces WHERE document_id IN (SELECT id FROM gone)
 )
 SELECT coalesce(array_agg(c.id), '{}') FROM document_chunks c JOIN gone ON gone.id = c.document_id;
 
 -- add_upload
 -- A file that waits to be read; nothing when the same bytes are there already.
-INSERT INTO documents (collection, title, source, media_type, size_bytes, sha256, original, metadata)
+INSERT INTO documents (collection, title, source, media_type, size_bytes, sha256, metadata)
 VALUES (%(collection)s::text, %(title)s::text, %(source)s::text, %(media_type)s::text, %(size)s::bigint, %(sha256)s::text,
-        %(original)s::bytea, %(metadata)s::jsonb)
+        %(metadata)s::jsonb)
 ON CONFLICT (tenant_id, collection, sha256) WHERE deleted_at IS NULL DO NOTHING
 RETURNING id, uuid, source, status, job_id, false AS duplicate;
 
@@ -43,6 +49,14 @@ RETURNING id, uuid, source, status, job_id, false AS duplicate;
 -- The live document with these bytes.
 SELECT id, uuid, source, status, job_id, true AS duplicate FROM documents
 WHERE collection = %(collection)s::text AND sha256 = %(sha256)s::text AND deleted_at IS NULL;
+
+-- add_piece
+-- The next bytes of a file.
+INSERT INTO document_pieces (document_id, position, data) VALUES (%(document)s::bigint, %(position)s::integer, %(data)s::bytea);
+
+-- pieces
+-- The bytes of a file, in order.
+SELECT data FROM document_pieces WHERE document_id = %(document)s::bigint ORDER BY position;
 
 -- await_job
 -- Names the job that reads a file.
@@ -52,20 +66,15 @@ UPDATE documents SET job_id = %(job)s::bigint, status = 'pending', error = NULL 
 -- A job takes a file up, again if the one before it was killed.
 UPDATE documents SET status = 'processing', error = NULL
 WHERE id = %(id)s::bigint AND status <> 'ready' AND deleted_at IS NULL
-RETURNING id, uuid, collection, source, media_type, metadata, original;
+RETURNING id, uuid, collection, source, media_type, metadata;
 
 -- finish_reading
 -- The text of a file is there; nothing when another worker was faster or the document was deleted.
 UPDATE documents SET status = 'ready', title = %(title)s::text, category = coalesce(%(category)s::text, category),
-       url = coalesce(%(url)s::text, url), content = %(content)s::text, page_count = %(pages)s::integer,
+       url = coalesce(%(url)s::text, url), content = convert_from(%(content)s::bytea, 'UTF8'), page_count = %(pages)s::integer,
        chunk_count = %(chunks)s::integer, metadata = metadata || jsonb_build_object('parts', %(parts)s::integer)
 WHERE id = %(id)s::bigint AND status = 'processing' AND deleted_at IS NULL
 RETURNING id;
-
--- fail_reading
--- A file could not be read, and why.
-UPDATE documents SET status = 'failed', error = %(error)s::text
-WHERE id = %(id)s::bigint AND status IN ('pending', 'processing') AND deleted_at IS NULL;
 
 -- adopt
 -- Texts that came in a file before belong to the file that holds them now.
@@ -84,16 +93,19 @@ ORDER BY a.name, a.id;
 SELECT coalesce(array_agg(id), '{}') FROM document_chunks WHERE document_id = %(document)s::bigint;
 
 -- search_documents
--- The list: by words of title or source, collection and status, in a chosen order.
-SELECT d.id, d.uuid, d.collection, d.title, d.source, d.category, d.url, d.media_type, d.size_bytes, d.page_count, d.chunk_count,
-       coalesce((d.metadata ->> 'parts')::integer, 0) AS part_count, d.status, d.error, d.created_at, d.updated_at,
-       j.progress_done AS done, j.progress_total AS total
-FROM documents d
-LEFT JOIN jobs j ON j.id = d.job_id
+-- The list: by words of title or source, collection and status, in a chosen order, from the start or after a place in it.
+SELECT d.* FROM document_lines d
 WHERE d.deleted_at IS NULL
   AND (%(collection)s::text IS NULL OR d.collection = %(collection)s::text)
   AND (%(status)s::text IS NULL OR d.status = %(status)s::text)
   AND (%(q)s::text IS NULL OR strpos(lower(unaccent(d.title || ' ' || d.source)), lower(unaccent(%(q)s::text))) > 0)
+  AND (%(after)s::bigint IS NULL OR CASE %(sort)s::text
+       WHEN 'title' THEN (lower(d.title), -d.id) > (lower(%(title)s::text), -%(after)s::bigint)
+       WHEN '-title' THEN (lower(d.title), d.id) < (lower(%(title)s::text), %(after)s::bigint)
+       WHEN 'size' THEN (d.size_bytes, -d.id) > (%(size)s::bigint, -%(after)s::bigint)
+       WHEN '-size' THEN (d.size_bytes, d.id) < (%(size)s::bigint, %(after)s::bigint)
+       WHEN 'created' THEN d.id > %(after)s::bigint
+       ELSE d.id < %(after)s::bigint END)
 ORDER BY CASE WHEN %(sort)s::text = 'title' THEN lower(d.title) END,
          CASE WHEN %(sort)s::text = '-title' THEN lower(d.title) END DESC,
          CASE WHEN %(sort)s::text = 'size' THEN d.size_bytes END,
@@ -123,10 +135,35 @@ FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c(position integer, breadcrumb tex
      char_start integer, char_end integer, token_count integer);
 
 -- document
--- One live document with its text.
-SELECT id, uuid, collection, title, source, category, url, media_type, size_bytes, content, page_count, chunk_count,
-       coalesce((metadata ->> 'parts')::integer, 0) AS part_count, status, error, created_at, updated_at
-FROM documents WHERE uuid = %(uuid)s::uuid AND deleted_at IS NULL;
+-- One document; live, or whatever became of it.
+SELECT * FROM document_lines WHERE uuid = %(uuid)s::uuid AND (%(any)s::boolean OR deleted_at IS NULL);
+
+-- successor
+-- What is read in the place of a document that was replaced.
+SELECT n.uuid FROM documents o
+JOIN documents n ON n.collection = o.collection AND n.source = o.source AND n.deleted_at IS NULL AND n.status = 'ready'
+WHERE o.id = %(id)s::bigint
+ORDER BY n.id DESC LIMIT 1;
+
+-- excerpt
+-- So many characters of a document's text, from a place on.
+SELECT coalesce(substr(content, %(start)s::integer + 1, %(most)s::integer), '') AS text, %(start)s::integer AS start,
+       %(start)s::integer = 0 AND coalesce(length(content), 0) <= %(most)s::integer AS whole
+FROM documents WHERE id = %(id)s::bigint;
+
+-- within
+-- Passages that belong into a collection.
+SELECT coalesce(array_agg(c.id), '{}')::bigint[]
+FROM document_chunks c JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL AND d.status = 'ready'
+WHERE d.collection = %(collection)s::text;
+
+-- standing
+-- Passages that an answer quoted and that are no longer read, and whether another text has the place of theirs.
+SELECT c.id, EXISTS (
+           SELECT FROM documents n WHERE n.collection = d.collection AND n.source = d.source AND n.deleted_at IS NULL
+           AND n.status = 'ready') AS replaced
+FROM document_chunks c JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NOT NULL
+WHERE c.id = ANY(%(ids)s::bigint[]);
 
 -- uuid_by_url
 -- The live document that says it stands at an address.
@@ -138,9 +175,9 @@ SELECT title FROM documents
 WHERE collection = %(collection)s::text AND deleted_at IS NULL AND status = 'ready' ORDER BY id LIMIT %(most)s::bigint;
 
 -- chunk
--- One passage and the document that it stands in.
+-- One passage and the document that it stands in, or stood in.
 SELECT c.id, c.position, c.breadcrumb, c.content, c.page, c.char_start, c.char_end, d.uuid AS document_uuid, d.title
-FROM document_chunks c JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL
+FROM document_chunks c JOIN documents d ON d.id = c.document_id
 WHERE c.id = %(id)s::bigint;
 
 -- read_entries

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from uuid import UUID
 
 from ...index import service as index
 from ...kernel import sql
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
+from ...kernel.events import publish as tell
 from ...kernel.json import dumps
+from ...kernel.lists import BadCursor, cursor, place
 from .chunks import Chunk, chunks
 from .indexing import KIND
-from .models import Document, EmptyDocument, NewDocument, NoSuchDocument, NoSuchReader, Passage, Reader, Summary
+from .models import Document, EmptyDocument, Excerpt, NewDocument, NoSuchDocument, NoSuchReader, Passage, Reader
 
 queries = sql.load(__package__ or "")
 
 BETWEEN = " › "
-AT_ONCE = 5000  # passages a statement
+AT_ONCE = 2000  # passages a statement
 STATES = ("pending", "processing", "ready", "failed")
 SORTS = ("-created", "created", "title", "-title", "size", "-size")
 
@@ -50,9 +53,17 @@ async def add(tx: Tx, new: NewDocument, *, cut: list[Chunk] | None = None, came_
     )
     if document is None:
         return None
-    await publish(tx, document, new.collection, new.source, cut)
+    replaced = await publish(tx, document, new.collection, new.source, cut)
     await audit(tx, "create", "document", document, new={"title": new.title, "source": new.source})
+    if came_in is None:
+        await announce(tx, document, replaced)
     return int(document)
+
+
+async def announce(tx: Tx, document: int, replaced: bool) -> None:
+    """Tells that a document can be quoted; texts that came in a file are announced with it."""
+    one = await tx.one(Row, queries.announced, id=document)
+    await tell(tx, "document.updated" if replaced else "document.created", **one)
 
 
 def fingerprint(new: NewDocument) -> str:
@@ -61,13 +72,13 @@ def fingerprint(new: NewDocument) -> str:
 
 
 async def publish(
-    tx: Tx, document: int, collection: str, source: str, cut: list[Chunk], pages: Sequence[int] = ()
-) -> None:
+    tx: Tx, document: int, collection: str, source: str, cut: Iterable[Chunk], pages: Sequence[int] = ()
+) -> bool:
     """The passages of *document* can be found from this commit on, those of earlier ones of its source no longer.
 
-    *pages* says at which character each page begins.
+    *pages* says at which character each page begins. Returns whether there was an earlier one.
     """
-    rows = [
+    rows = (
         {
             "position": c.position,
             "breadcrumb": BETWEEN.join(c.breadcrumb),
@@ -78,12 +89,18 @@ async def publish(
             "token_count": round(len(c.content.split()) * 1.5),
         }
         for c in cut
-    ]
-    for first in range(0, len(rows), AT_ONCE):
-        await tx.run(queries.add_chunks, document=document, chunks=dumps(rows[first : first + AT_ONCE]))
+    )
+    for some in _batches(rows):
+        await tx.run(queries.add_chunks, document=document, chunks=dumps(some))
     earlier = await tx.all(Row, queries.earlier_documents, collection=collection, source=source, id=document)
     await retire(tx, [row["id"] for row in earlier])
     await index.mark(tx, collection, KIND, await tx.value(queries.chunk_ids, document=document))
+    return bool(earlier)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
 
 
 async def retire(tx: Tx, ids: list[int]) -> None:
@@ -97,6 +114,7 @@ async def delete(tx: Tx, uuid: UUID) -> None:
     gone = await document(tx, uuid)
     await retire(tx, [gone.id])
     await audit(tx, "delete", "document", gone.id, old={"title": gone.title, "source": gone.source})
+    await tell(tx, "document.deleted", **await tx.one(Row, queries.announced, id=gone.id))
 
 
 async def search(
@@ -107,11 +125,30 @@ async def search(
     status: str | None = None,
     sort: str | None = None,
     limit: int = 50,
+    after: str | None = None,
     offset: int = 0,
-) -> list[Summary]:
-    """Live documents; newest first unless *sort* is one of ``SORTS``."""
+) -> list[Document]:
+    """Live documents, newest first unless *sort* is one of ``SORTS``; *after* is a ``cursor_at`` of the same order.
+
+    Raises ``BadCursor``.
+    """
     given = {"q": q or None, "collection": collection or None, "status": status or None, "sort": sort or ""}
-    return await tx.all(Summary, queries.search_documents, **given, limit=limit, offset=offset)
+    value, ident = place(after) or (None, None)
+    if ident is not None and type(value) is not _CURSORS.get((sort or "").removeprefix("-"), type(None)):
+        raise BadCursor()
+    title, size = (value, None) if isinstance(value, str) else (None, value)
+    return await tx.all(
+        Document, queries.search_documents, **given, after=ident, title=title, size=size, limit=limit, offset=offset
+    )
+
+
+_CURSORS = {"title": str, "size": int}
+
+
+def cursor_at(document: Document, sort: str | None) -> str:
+    """The place of *document* in the order *sort*."""
+    by = {"title": document.title, "size": document.size_bytes}
+    return cursor(by.get((sort or "").removeprefix("-")), document.id)
 
 
 async def count(tx: Tx, *, q: str | None = None, collection: str | None = None, status: str | None = None) -> int:
@@ -138,12 +175,31 @@ async def collection_of(tx: Tx, agent: str) -> str:
     return found.collection
 
 
-async def document(tx: Tx, uuid: UUID) -> Document:
-    """One live document. Raises ``NoSuchDocument``."""
-    found = await tx.first(Document, queries.document, uuid=uuid)
+async def document(tx: Tx, uuid: UUID, *, gone: bool = False) -> Document:
+    """One live document; with *gone* also one that was replaced or deleted. Raises ``NoSuchDocument``."""
+    found = await tx.first(Document, queries.document, uuid=uuid, any=gone)
     if found is None:
         raise NoSuchDocument()
     return found
+
+
+async def successor(tx: Tx, replaced: Document) -> UUID:
+    """What is read now in the place of a document that is *replaced*. Raises ``NoSuchDocument`` when nothing is."""
+    found = await tx.value(queries.successor, id=replaced.id)
+    if found is None:
+        raise NoSuchDocument()
+    return found
+
+
+async def excerpt(tx: Tx, of: Document, start: int = 0, most: int = 2**31 - 1) -> Excerpt:
+    """*most* characters of a document's text from *start* on."""
+    return await tx.one(Excerpt, queries.excerpt, id=of.id, start=start, most=most)
+
+
+async def standing(tx: Tx, passages: Sequence[int]) -> dict[int, str]:
+    """Those of *passages* that are read no longer: ``replaced`` by another text, or ``deleted``."""
+    found = await tx.all(Row, queries.standing, ids=list(passages))
+    return {row["id"]: "replaced" if row["replaced"] else "deleted" for row in found}
 
 
 async def at(tx: Tx, url: str) -> UUID:

@@ -1,4 +1,4 @@
-"""Taking files in, and reading them in a process of their own."""
+"""Taking files in, and reading them in a process of their own. No step holds a whole file in memory."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path, PurePosixPath
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import BinaryIO
 from uuid import UUID
 
 from ...kernel.audit import audit
-from ...kernel.database import Tx
+from ...kernel.database import Row, Tx
 from ...kernel.errors import TooLarge
-from ...kernel.jobs import enqueue
+from ...kernel.jobs import JobContext, enqueue
 from ...kernel.json import dumps
-from .convert import restored
+from .convert import Result, Text
 from .models import BadDocument, NewDocument, Upload, Waiting
-from .readers import KINDS, Converted
-from .service import add, document, fingerprint, publish, queries, retire
+from .readers import KINDS
+from .service import add, announce, document, fingerprint, publish, queries, retire
 
 CONVERT = "documents.convert"
 JSON = KINDS[".json"].media_type
 MOST = 100 * 1024**2  # bytes of a file
+PIECE = 1024**2  # bytes that are held at a time
 SECONDS = 900  # that reading one file may take
 Tell = Callable[[int, int], Awaitable[None]]
 
 
 async def take(
-    tx: Tx, collection: str, name: str, data: bytes, *, source: str | None = None, replace: UUID | None = None
+    tx: Tx, collection: str, name: str, file: BinaryIO, *, source: str | None = None, replace: UUID | None = None
 ) -> Upload:
     """Stores a file that a job will read; the live one when the same bytes are there already.
 
@@ -39,15 +42,15 @@ async def take(
     kind = KINDS.get(PurePosixPath(name).suffix.lower())
     if kind is None:
         raise BadDocument(f"{name}: files of this kind cannot be read. Send {', '.join(sorted(KINDS))}.")
-    if not data:
+    size, sha256 = await asyncio.to_thread(_measure, file)
+    if not size:
         raise BadDocument(f"{name}: the file is empty.")
-    if len(data) > MOST:
+    if size > MOST:
         raise too_large(name)
     source = source or name
     if replace is not None:
         old = await document(tx, replace)
         collection, source = old.collection, old.source
-    sha256 = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
     taken = await tx.first(
         Upload,
         queries.add_upload,
@@ -55,9 +58,8 @@ async def take(
         title=name,
         source=source,
         media_type=kind.media_type,
-        size=len(data),
+        size=size,
         sha256=sha256,
-        original=data,
         metadata=dumps({"name": name}),
     )
     if taken is None:
@@ -66,7 +68,8 @@ async def take(
             return same
         taken = same
     else:
-        await audit(tx, "create", "document", taken.id, new={"source": source, "name": name, "bytes": len(data)})
+        await _store(tx, taken.id, file)
+        await audit(tx, "create", "document", taken.id, new={"source": source, "name": name, "bytes": size})
     job = await enqueue(tx, CONVERT, key=str(taken.id), document=taken.id)
     await tx.run(queries.await_job, id=taken.id, job=job)
     return Upload(taken.id, taken.uuid, taken.source, "pending", job, taken.duplicate)
@@ -77,80 +80,111 @@ def too_large(name: str) -> TooLarge:
     return TooLarge(f"{name}: files of more than {MOST // 1024**2} MB are not taken. Split it.")
 
 
+def _measure(file: BinaryIO) -> tuple[int, str]:
+    """Bytes and SHA-256; it stops counting where a file is too large."""
+    size, found = 0, hashlib.sha256()
+    file.seek(0)
+    while size <= MOST and (data := file.read(PIECE)):
+        size += len(data)
+        found.update(data)
+    return size, found.hexdigest()
+
+
+async def _store(tx: Tx, document: int, file: BinaryIO) -> None:
+    position = 0
+    file.seek(0)
+    while data := await asyncio.to_thread(file.read, PIECE):
+        await tx.run(queries.add_piece, document=document, position=position, data=data)
+        position += 1
+
+
 def _plain(name: str) -> str:
     """The name alone, without folders or characters that a page could not show."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(c for c in last if c.isprintable()).strip()[-200:] or "document"
 
 
-async def read(waiting: Waiting, tell: Tell) -> list[Converted]:
-    """The texts of a file, read by a process that cannot harm this one. Raises ``BadDocument``."""
-    name = str(waiting.metadata.get("name") or waiting.source)
-    with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
-        file, out = Path(folder, "file"), Path(folder, "out")
-        await asyncio.to_thread(file.write_bytes, waiting.original or b"")
-        module = f"{__package__}.convert"
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            module,
-            str(file),
-            str(out),
-            name,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(SECONDS):
-                assert child.stdout is not None
-                async for line in child.stdout:
-                    done, _, total = line.decode().partition(" ")
-                    if int(done) == int(total) or int(done) % 10 == 0:
-                        await tell(int(done), int(total))
-                await child.wait()
-        except TimeoutError:
-            raise BadDocument(f"{name}: reading it takes more than {SECONDS // 60} minutes. Split the file.") from None
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
-        if child.returncode != 0 or not out.exists():
-            raise BadDocument(f"{name}: the file makes its reader fail; it is broken or far too complex.")
-        return await asyncio.to_thread(lambda: restored(out.read_text(encoding="utf-8")))
+async def read(ctx: JobContext, waiting: Waiting, held: ExitStack) -> Result:
+    """The texts of a file, read by a process that cannot harm this one. Raises ``BadDocument``.
+
+    The files between the two have no name: whatever ends this process, they are gone. They live as long as *held*.
+    """
+    file, *out = (held.enter_context(tempfile.TemporaryFile()) for _ in range(4))  # noqa: SIM115  (*held* closes them)
+    async with ctx.app.db.transaction(ctx.caller, read_only=True) as tx:
+        async for piece in tx.stream(Row, queries.pieces, 4, document=waiting.id):
+            await asyncio.to_thread(file.write, piece["data"])
+    file.flush()
+    numbers = [one.fileno() for one in (file, *out)]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"{__package__}.convert",
+        waiting.name,
+        *(f"/dev/fd/{number}" for number in numbers),
+        pass_fds=numbers,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            await _follow(child, ctx.progress)
+    except TimeoutError:
+        minutes = SECONDS // 60
+        raise BadDocument(f"{waiting.name}: reading it takes more than {minutes} minutes. Split the file.") from None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0:
+        raise BadDocument(f"{waiting.name}: the file makes its reader fail; it is broken or far too complex.")
+    return await asyncio.to_thread(Result.read, *out)
 
 
-async def finish(tx: Tx, waiting: Waiting, texts: list[Converted]) -> bool:
+async def _follow(child: asyncio.subprocess.Process, tell: Tell) -> None:
+    assert child.stdout is not None
+    async for line in child.stdout:
+        done, _, total = line.decode().partition(" ")
+        if int(done) == int(total) or int(done) % 10 == 0:
+            await tell(int(done), int(total))
+    await child.wait()
+
+
+async def finish(tx: Tx, waiting: Waiting, result: Result) -> bool:
     """Everything of a file at once: its passages, the end of what it replaces. False when another was faster."""
     several = waiting.media_type == JSON
-    first = texts[0]
+    first = result.texts[0]
     ended = await tx.value(
         queries.finish_reading,
         id=waiting.id,
-        title=str(waiting.metadata["name"]) if several else first.title,
+        title=waiting.name if several else first.title,
         category=None if several else first.category,
         url=None if several else first.url,
-        content=None if several else first.content,
+        content=None if several else result.content(first),
         pages=len(first.pages) or None,
-        chunks=sum(len(one.passages) for one in texts),
-        parts=len(texts) if several else 0,
+        chunks=sum(one.count for one in result.texts),
+        parts=len(result.texts) if several else 0,
     )
     if ended is None:
         return False
     if several:
-        news = [_new(waiting, one) for one in texts]
-        for new, one in zip(news, texts, strict=True):
-            await add(tx, new, cut=one.passages, came_in=waiting.uuid)
-        hashes = [fingerprint(new) for new in news]
+        hashes: list[str] = []
+        for one in result.texts:
+            new = _new(waiting, one, result)
+            await add(tx, new, cut=list(result.passages(one)), came_in=waiting.uuid)
+            hashes.append(fingerprint(new))
         await tx.run(queries.adopt, uuid=str(waiting.uuid), collection=waiting.collection, sha256=hashes)
-    cut = [] if several else first.passages
-    await publish(tx, waiting.id, waiting.collection, waiting.source, cut, first.pages)
+    cut = () if several else result.passages(first)
+    replaced = await publish(tx, waiting.id, waiting.collection, waiting.source, cut, first.pages)
     if await tx.value(queries.later_document, collection=waiting.collection, source=waiting.source, id=waiting.id):
         await retire(tx, [waiting.id])
+    else:
+        await announce(tx, waiting.id, replaced)
     return True
 
 
-def _new(waiting: Waiting, one: Converted) -> NewDocument:
+def _new(waiting: Waiting, one: Text, result: Result) -> NewDocument:
+    content = result.content(one).decode()
     return NewDocument(
-        waiting.collection, one.title, one.source or waiting.source, one.content, one.category, one.url, None
+        waiting.collection, one.title, one.source or waiting.source, content, one.category, one.url, None
     )

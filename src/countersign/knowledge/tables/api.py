@@ -6,13 +6,15 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Header, Path, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...kernel.database import Row
 from ...kernel.json import dumps
+from ...kernel.lists import After, Limit, Words
 from ...kernel.web import Clean, House, Router, Who
-from . import export, rows, service
+from . import rows, service
+from .export import export
 from .models import BadValues, Filter, Table, shown
 
 routes = Router(prefix="/api/v1", tags=["dynamic-tables"])
@@ -20,7 +22,6 @@ routes = Router(prefix="/api/v1", tags=["dynamic-tables"])
 Name = Annotated[Clean, Path(max_length=63)]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Conditions = Annotated[list[Clean], Query(alias="filter", max_length=20)]
-Words = Annotated[Clean | None, Query(max_length=200)]
 Template = Annotated[Clean, Field(max_length=10_000)]
 Description = Annotated[Clean, Field(max_length=2_000)]
 
@@ -96,6 +97,16 @@ async def update_table(app: House, caller: Who, name: Name, body: TableBody) -> 
         return _reply(_table(await service.table(tx, name, counted=True)))
 
 
+@routes.on("DELETE /dynamic-tables/{name}", permission="tables.manage", status_code=204)
+async def delete_table(
+    app: House, caller: Who, name: Name, confirm: Annotated[Clean, Query(max_length=63)] = ""
+) -> Response:
+    """Deletes a table with all its rows for good; *confirm* repeats its name."""
+    async with app.db.transaction(caller) as tx:
+        await service.drop(tx, name, confirm=confirm)
+    return Response(status_code=204)
+
+
 @routes.on("POST /dynamic-tables/{name}/columns", permission="tables.manage", status_code=201)
 async def add_column(app: House, caller: Who, name: Name, body: dict[str, Any]) -> Response:
     """Adds a column, written as in a definition."""
@@ -140,16 +151,17 @@ async def list_rows(
     conditions: Conditions = [],  # noqa: B006  (FastAPI copies it)
     q: Words = None,
     sort: Annotated[Clean, Query(max_length=64)] = "id",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    after: After = None,
+    limit: Limit = 50,
 ) -> Response:
     """Rows; ``filter=column:operator:value`` as often as needed, *sort* by a column, ``-`` before it for downwards."""
     async with app.db.transaction(caller, read_only=True) as tx:
         of = await service.table(tx, name)
         filters = read_filters(conditions)
-        found = await rows.rows(tx, of, filters=filters, q=q, sort=sort, limit=limit, offset=offset)
+        found = await rows.rows(tx, of, filters=filters, q=q, sort=sort, limit=limit, after=after)
         total = await rows.count(tx, of, filters=filters, q=q)
-    return _reply({"items": found, "total": total, "next": offset + limit if len(found) == limit else None})
+    following = rows.cursor_at(found[-1], sort) if len(found) == limit else None
+    return _reply({"items": found, "total": total, "next": following})
 
 
 @routes.on("GET /dynamic-tables/{name}/rows.csv", permission="tables.view")
@@ -165,7 +177,7 @@ async def export_rows(
         of = await service.table(tx, name)
         filters = read_filters(conditions)
         await rows.count(tx, of, filters=filters, q=q)  # what is wrong with the filters is said before the file begins
-    return csv_of(export.lines(app, caller, of, filters, q), of.name)
+    return export(app, caller, of, filters, q)
 
 
 @routes.on("POST /dynamic-tables/{name}/rows", permission="tables.manage", status_code=201)
@@ -215,12 +227,6 @@ def read_filters(conditions: list[str]) -> list[Filter]:
         op, _, value = rest.partition(":")
         found.append(Filter(column, op, value))
     return found
-
-
-def csv_of(lines: Any, name: str) -> Response:
-    """A download of *lines*; the name of a table is safe in a header."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _table(of: Table) -> dict[str, Any]:

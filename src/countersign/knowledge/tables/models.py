@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NewType
+from typing import Any, NewType, Self
 
 from ...kernel.errors import Conflict, Invalid, NotFound
+from .faults import BadValue
 
 TableId = NewType("TableId", int)
 TYPES = ("string", "text", "integer", "decimal", "boolean", "date", "datetime", "json")
@@ -36,9 +38,27 @@ class BadDefinition(Invalid):
 class BadValues(Invalid):
     """Some values do not fit their columns."""
 
+    faults: Sequence[tuple[str, BadValue]] = ()
+
+    @classmethod
+    def of(cls, faults: Sequence[tuple[str, BadValue]]) -> Self:
+        """Each of *faults* with the name of its column."""
+        listed = [{"field": shown(name), "error": fault.detail} for name, fault in faults]
+        made = cls("; ".join(f"{one['field']} {one['error']}" for one in listed), errors=listed)
+        made.faults = faults
+        return made
+
 
 class NotConfirmed(Invalid):
     """Dropping a column loses what it holds. Confirm it by the name of the column."""
+
+
+class TableNotConfirmed(Invalid):
+    """Deleting a table loses all its rows for good. Confirm it by the name of the table."""
+
+
+class TableInUse(Conflict):
+    """Agents answer from this table. Let them answer from something else first."""
 
 
 def shown(text: object) -> str:

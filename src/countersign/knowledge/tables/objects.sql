@@ -1,8 +1,33 @@
 -- Tables that users define: what they are, safe DDL for them, and their rows. Names are quoted by %I, values by %L, always.
 
 CREATE OR REPLACE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection,
-    embedding_template ON dynamic_tables
+    embedding_template ON dynamic_definitions
     FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at();
+
+CREATE OR REPLACE FUNCTION dynamic_row_count(p_relation text) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+DECLARE
+    found bigint := 0;
+BEGIN
+    IF to_regclass(format('dynamic.%I', p_relation)) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM dynamic.%I WHERE deleted_at IS NULL', p_relation) INTO found;
+    END IF;
+    RETURN found;
+END $$;
+COMMENT ON FUNCTION dynamic_row_count(text) IS 'Live rows of a real table that the caller may see.';
+
+DROP VIEW IF EXISTS dynamic_tables;
+CREATE VIEW dynamic_tables WITH (security_invoker = true) AS
+    SELECT t.id, t.tenant_id, t.name, t.table_name, t.description, t.schema_definition, t.qdrant_collection, t.embedding_template,
+           dynamic_row_count(t.table_name) AS row_count, (
+               SELECT count(*) FROM index_entries e
+               WHERE e.tenant_id = t.tenant_id AND e.kind = t.name AND e.collection = t.qdrant_collection
+                 AND e.deleted_at IS NULL AND e.indexed_hash IS NOT NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash
+           ) AS indexed_count, t.created_by, t.created_at, t.updated_at
+    FROM dynamic_definitions t;
+COMMENT ON VIEW dynamic_tables IS
+    'Tables that users defined, with how many rows each has and how many of them are indexed: counted by whoever asks for these columns.';
+GRANT SELECT, INSERT, UPDATE, DELETE ON dynamic_tables TO countersign_app, countersign_system;
 
 CREATE OR REPLACE FUNCTION dynamic_name(p_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
@@ -146,6 +171,25 @@ EXCEPTION
 END $$;
 COMMENT ON FUNCTION alter_dynamic_table(bigint, text, text, jsonb) IS 'Adds, renames or drops one column of the real table.';
 
+CREATE OR REPLACE FUNCTION drop_dynamic_table(p_table bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Needs the owner. A table that others refer to stays, for their rows would refer to nothing.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    referring text;
+BEGIN
+    SELECT string_agg(DISTINCT t.name, ', ') INTO referring
+    FROM pg_constraint f JOIN dynamic_definitions t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
+    WHERE f.contype = 'f' AND f.confrelid = relation::regclass AND f.conrelid <> f.confrelid AND t.tenant_id = current_tenant();
+    IF referring IS NOT NULL THEN
+        RAISE EXCEPTION 'table-in-use' USING ERRCODE = 'P0409',
+            DETAIL = format('Other tables refer to this one: %s. Drop the column there first.', referring);
+    END IF;
+    EXECUTE format('DROP TABLE %s', relation);
+    DELETE FROM dynamic_definitions WHERE id = p_table AND tenant_id = current_tenant();
+END $$;
+COMMENT ON FUNCTION drop_dynamic_table(bigint) IS 'Removes a table of the caller''s tenant with all its rows, unless another table refers to it.';
+
 -- ── Rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CREATE OR REPLACE FUNCTION dynamic_where(p_table bigint, p_filters jsonb, p_words text) RETURNS text
@@ -189,20 +233,34 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION dynamic_list(bigint) IS 'The declared columns of r for a SELECT.';
 
-CREATE OR REPLACE FUNCTION dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint)
+DROP FUNCTION IF EXISTS dynamic_rows(bigint, jsonb, text, text, boolean, integer, bigint);
+CREATE OR REPLACE FUNCTION dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer,
+    p_offset bigint, p_value text, p_after bigint)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+-- p_value and p_after are the place in the order after which to begin: the value of p_sort and the id of a row. Empty values come last.
+DECLARE
+    kind text;
+    beyond text := '';
 BEGIN
     IF p_sort NOT IN ('id', 'created_at', 'updated_at') AND NOT EXISTS (
         SELECT FROM dynamic_columns(p_table) c WHERE c.name = p_sort AND c.type <> 'json') THEN
         RAISE EXCEPTION 'no-such-column' USING ERRCODE = 'P0422', DETAIL = format('Rows cannot be sorted by “%s”.', p_sort);
     END IF;
+    IF p_after IS NOT NULL AND p_value IS NULL THEN
+        beyond := format(' AND r.%I IS NULL AND r.id > %s', p_sort, p_after);
+    ELSIF p_after IS NOT NULL THEN
+        SELECT format_type(a.atttypid, a.atttypmod) INTO kind FROM pg_attribute a
+        WHERE a.attrelid = dynamic_relation(p_table)::regclass AND a.attname = p_sort;
+        beyond := format(' AND (r.%1$I %2$s %3$L::%4$s OR r.%1$I IS NULL OR (r.%1$I = %3$L::%4$s AND r.id > %5$s))', p_sort,
+            CASE WHEN p_down THEN '<' ELSE '>' END, p_value, kind, p_after);
+    END IF;
     RETURN QUERY EXECUTE format(
-        'SELECT to_jsonb(x)::text FROM (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r WHERE %s ORDER BY r.%I %s NULLS LAST, r.id LIMIT %s OFFSET %s) x',
-        dynamic_list(p_table), dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words), p_sort,
+        'SELECT to_jsonb(x)::text FROM (SELECT r.id, %s, r.created_at, r.updated_at FROM %s r WHERE %s%s ORDER BY r.%I %s NULLS LAST, r.id LIMIT %s OFFSET %s) x',
+        dynamic_list(p_table), dynamic_relation(p_table), dynamic_where(p_table, p_filters, p_words), beyond, p_sort,
         CASE WHEN p_down THEN 'DESC' ELSE 'ASC' END, p_limit, p_offset);
 END $$;
-COMMENT ON FUNCTION dynamic_rows(bigint, jsonb, text, text, boolean, integer, bigint) IS 'Live rows as JSON texts.';
+COMMENT ON FUNCTION dynamic_rows(bigint, jsonb, text, text, boolean, integer, bigint, text, bigint) IS 'Live rows as JSON texts.';
 
 CREATE OR REPLACE FUNCTION dynamic_rows_by(p_table bigint, p_column text, p_values bigint[], p_most integer) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
@@ -276,6 +334,17 @@ BEGIN
     RETURN gone IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION dynamic_delete(bigint, bigint) IS 'Takes one row out of sight; whether it lived.';
+
+CREATE OR REPLACE FUNCTION dynamic_empty(p_table bigint) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    gone bigint[];
+BEGIN
+    EXECUTE format('WITH gone AS (UPDATE %s SET deleted_at = now() WHERE deleted_at IS NULL RETURNING id)'
+        ' SELECT coalesce(array_agg(id), %L) FROM gone', dynamic_relation(p_table), '{}') INTO gone;
+    RETURN gone;
+END $$;
+COMMENT ON FUNCTION dynamic_empty(bigint) IS 'Takes every row out of sight; their ids.';
 
 CREATE OR REPLACE FUNCTION dynamic_entries(p_table bigint, p_template text, p_rows bigint[])
 RETURNS TABLE (source_id bigint, title text, code text, url text, content text, payload jsonb)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Form, Query, Request
@@ -9,17 +10,18 @@ from fastapi.responses import RedirectResponse, Response
 
 from ...kernel.database import Tx
 from ...kernel.errors import CountersignError
+from ...kernel.lists import PER_PAGE, Offset, Words
 from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who
-from . import export, rows, service
-from .api import Name, Number, csv_of
+from . import rows, service
+from .api import Name, Number
+from .export import export
+from .faults import BadValue, Missing, NoReference, NotUnique
 from .forms import Line, column_of, read_lines, read_row, texts
-from .models import OPERATORS, TYPES, Filter, Table
+from .models import OPERATORS, TYPES, BadValues, Filter, Table
 
 routes = Router(include_in_schema=False)
 
-PER_PAGE = 50
-Words = Annotated[Clean | None, Query(max_length=200)]
 Short = Annotated[Clean, Query(max_length=64)]
 
 
@@ -75,7 +77,7 @@ async def read_table(
     op: Short = "",
     value: Annotated[Clean, Query(max_length=500)] = "",
     sort: Short = "id",
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    offset: Offset = 0,
 ) -> Response:
     """The data grid; words and one condition narrow it, a heading sorts it."""
     filters = _filters(column, op, value)
@@ -113,7 +115,24 @@ async def export_rows(
     async with app.db.transaction(caller, read_only=True) as tx:
         of = await service.table(tx, name)
         await rows.count(tx, of, filters=filters, q=q)
-    return csv_of(export.lines(app, caller, of, filters, q), of.name)
+    return export(app, caller, of, filters, q)
+
+
+@routes.on("POST /records/tables/{name}/delete", permission="tables.manage")
+async def delete_table(
+    request: Request, app: House, caller: Who, name: Name, confirm: Annotated[Clean, Form(max_length=63)] = ""
+) -> Response:
+    """Deletes the table when its name was typed; says why not otherwise."""
+    try:
+        async with app.db.transaction(caller) as tx:
+            await service.drop(tx, name, confirm=confirm.strip())
+        return RedirectResponse("/records/tables", 303)
+    except CountersignError as error:
+        async with app.db.transaction(caller, read_only=True) as tx:
+            of = await service.table(tx, name, counted=True)
+            known = await _references(tx)
+        form = _form([Line()], known)
+        return page(request, "tables/schema.html", status=error.status, of=of, tab="schema", error=error, **form)
 
 
 # -- one row
@@ -259,8 +278,7 @@ async def _references(tx: Tx) -> list[str]:
 
 
 def _refused(request: Request, of: Table, row: Any, values: dict[str, Any], error: CountersignError) -> Response:
-    listed: list[dict[str, str]] = error.extra.get("errors", [])
-    errors = {fault["field"]: fault["error"] for fault in listed}
+    errors = dict(error.faults) if isinstance(error, BadValues) else _of_database(error)
     etag = rows.etag(row) if row else ""
     return page(
         request,
@@ -273,3 +291,13 @@ def _refused(request: Request, of: Table, row: Any, values: dict[str, Any], erro
         error=error,
         etag=etag,
     )
+
+
+_REASONS: dict[str, type[BadValue]] = {"not-unique": NotUnique, "no-such-row": NoReference, "missing": Missing}
+
+
+def _of_database(error: CountersignError) -> dict[str, BadValue]:
+    """What the table itself refuses, at the columns that its message names."""
+    kind = _REASONS.get(str(error.extra.get("reason")))
+    named = re.search("“(.+?)”", error.detail)
+    return {name: kind() for name in named[1].split(", ")} if kind and named else {}

@@ -1,10 +1,7 @@
 -- tables
 -- Tables that users defined, by name; all of them, or the one of this name.
 SELECT t.id, t.name, t.table_name, t.description, t.schema_definition, t.qdrant_collection, t.embedding_template, t.created_at,
-       t.updated_at, dynamic_count(t.id, '[]', NULL) AS row_count, (
-           SELECT count(*) FROM index_entries e
-           WHERE e.kind = t.name AND e.collection = t.qdrant_collection AND e.deleted_at IS NULL AND e.indexed_hash IS NOT NULL
-             AND NOT e.is_stale AND e.indexed_hash = e.content_hash) AS indexed_count
+       t.updated_at, t.row_count, t.indexed_count
 FROM dynamic_tables t
 WHERE %(name)s::text IS NULL OR t.name = %(name)s::text
 ORDER BY t.name;
@@ -17,7 +14,7 @@ FROM dynamic_tables t WHERE t.name = %(name)s::text;
 
 -- lock_table
 -- Whoever changes a table is alone with it until the commit.
-SELECT id FROM dynamic_tables WHERE name = %(name)s::text FOR UPDATE;
+SELECT id FROM dynamic_definitions WHERE name = %(name)s::text FOR UPDATE;
 
 -- definitions
 -- What the tables are, without counting.
@@ -31,7 +28,7 @@ SELECT dynamic_name(%(name)s::text);
 
 -- add_table
 -- A definition; nothing when its name is taken. The real table has a name of its own in the whole database.
-INSERT INTO dynamic_tables (name, table_name, description, schema_definition, qdrant_collection, embedding_template)
+INSERT INTO dynamic_definitions (name, table_name, description, schema_definition, qdrant_collection, embedding_template)
 VALUES (%(name)s::text, CASE WHEN length(%(name)s::text) <= 40 THEN %(name)s::text
             ELSE left(%(name)s::text, 30) || '_' || left(md5(%(name)s::text), 9) END || '_t' || current_tenant(),
         %(description)s::text, %(schema)s::jsonb, %(collection)s::text, %(template)s::text)
@@ -46,15 +43,28 @@ SELECT build_dynamic_table(%(table)s::bigint);
 -- Adds, renames or drops a column of the real table.
 SELECT alter_dynamic_table(%(table)s::bigint, %(verb)s::text, %(column)s::text, %(new)s::jsonb);
 
+-- drop_table
+-- Removes the real table and what says that it was there.
+SELECT drop_dynamic_table(%(table)s::bigint);
+
+-- empty_table
+-- Whoever follows the rows of a table sees each of them go.
+SELECT dynamic_empty(%(table)s::bigint);
+
+-- agents_of
+-- Agents that answer from a table.
+SELECT a.name FROM agents a
+WHERE a.deleted_at IS NULL AND a.hydration_config ->> 'table' IN (%(name)s::text, %(real)s::text) ORDER BY a.name;
+
 -- save_definition
 -- What the table is from now on.
-UPDATE dynamic_tables SET schema_definition = %(schema)s::jsonb, embedding_template = %(template)s::text, description = %(description)s::text
+UPDATE dynamic_definitions SET schema_definition = %(schema)s::jsonb, embedding_template = %(template)s::text, description = %(description)s::text
 WHERE id = %(table)s::bigint;
 
 -- rows
 -- Live rows that the filters leave, in order, as JSON texts.
 SELECT r AS row FROM dynamic_rows(%(table)s::bigint, %(filters)s::jsonb, %(words)s::text, %(sort)s::text, %(down)s::boolean,
-    %(limit)s::integer, %(offset)s::bigint) AS r;
+    %(limit)s::integer, %(offset)s::bigint, %(value)s::text, %(after)s::bigint) AS r;
 
 -- rows_by
 -- Live rows by their id or by the row they refer to, as JSON texts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,13 @@ from ...index import service as index
 from ...kernel import sql
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
+from ...kernel.events import publish
 from ...kernel.json import dumps, loads
+from ...kernel.lists import BadCursor, cursor, place
+from .faults import BadValue
 from .indexing import mark
 from .models import OPERATORS, BadValues, Column, Filter, NoSuchRow, RowChanged, Table, shown
-from .values import BadValue, read, read_all
+from .values import read, read_all
 
 queries = sql.load(__package__ or "")
 
@@ -27,9 +31,16 @@ async def rows(
     q: str | None = None,
     sort: str = "id",
     limit: int = 50,
+    after: str | None = None,
     offset: int = 0,
 ) -> list[Row]:
-    """Live rows that *filters* and words leave, by the column *sort* (``-`` before it: downwards)."""
+    """Live rows that *filters* and words leave, by the column *sort* (``-`` before it: downwards), empty values last.
+
+    *after* is a ``cursor_at`` of the same order. Raises ``BadValues``, ``BadCursor``.
+    """
+    value, ident = place(after) or (None, None)
+    if value is not None:
+        value = _placed(of, sort.removeprefix("-"), value)
     found = await tx.all(
         Row,
         queries.rows,
@@ -40,8 +51,30 @@ async def rows(
         down=sort.startswith("-"),
         limit=limit,
         offset=offset,
+        value=value,
+        after=ident,
     )
     return [_read(of, row["row"]) for row in found]
+
+
+def cursor_at(row: Row, sort: str) -> str:
+    """The place of *row* in the order *sort*."""
+    value = row[sort.removeprefix("-")]
+    return cursor(value if value is None or isinstance(value, (str, bool)) else str(value), row["id"])
+
+
+def _placed(of: Table, sort: str, value: Any) -> str:
+    """The value of a cursor, when it can be one of *sort*. Raises ``BadCursor``."""
+    own = {"id": "integer", "created_at": "datetime", "updated_at": "datetime"}
+    known = {**{column.name: column for column in of.columns}, **{name: Column(name, own[name]) for name in own}}
+    if sort in known and known[sort].type not in ("string", "text"):
+        try:
+            value = read(replace(known[sort], precision=1000, scale=500), value)
+        except BadValue as error:
+            raise BadCursor() from error
+    if value is None:
+        raise BadCursor()
+    return str(value)
 
 
 async def count(tx: Tx, of: Table, *, filters: Sequence[Filter] = (), q: str | None = None) -> int:
@@ -69,6 +102,7 @@ async def add(tx: Tx, of: Table, values: Mapping[str, Any]) -> Row:
     made = int(await tx.value(queries.write_row, table=of.id, row=None, values=dumps(checked)))
     await audit(tx, "create", of.name, made, new=checked)
     await mark(tx, of, made)
+    await _tell(tx, of, "created", made)
     return await row(tx, of, made)
 
 
@@ -83,6 +117,7 @@ async def update(tx: Tx, of: Table, row_id: int, values: Mapping[str, Any], *, s
         raise NoSuchRow()
     await audit(tx, "update", of.name, row_id, old={name: old[name] for name in checked}, new=checked)
     await mark(tx, of, row_id)
+    await _tell(tx, of, "updated", row_id)
     return await row(tx, of, row_id)
 
 
@@ -93,6 +128,19 @@ async def delete(tx: Tx, of: Table, row_id: int) -> None:
         raise NoSuchRow()
     await audit(tx, "delete", of.name, row_id, old=old)
     await index.forget(tx, of.name, [row_id])
+    await _tell(tx, of, "deleted", row_id)
+
+
+# What companies connect other software to has events of its own; a table may not borrow those of other things.
+_SUBJECTS = {
+    "product": ("product", "products", "produit", "produits"),
+    "order": ("orders", "commande", "commandes"),
+}
+
+
+async def _tell(tx: Tx, of: Table, verb: str, row_id: int) -> None:
+    subject = next((event for event, names in _SUBJECTS.items() if of.name in names), "row")
+    await publish(tx, f"{subject}.{verb}", table=of.name, id=row_id)
 
 
 def etag(found: Row) -> str:
@@ -115,7 +163,7 @@ def _checked(of: Table, filters: Sequence[Filter]) -> list[dict[str, Any]]:
             try:
                 value = read(column, one.value)
             except BadValue as error:
-                raise BadValues(f"{one.column} {error}.") from error
+                raise BadValues(f"{one.column} {error.detail}.") from error
         found.append({"column": one.column, "op": one.op, "value": value})
     return found
 

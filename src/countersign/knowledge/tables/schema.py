@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 from typing import Any, cast
 
+from .faults import BadValue
 from .models import TYPES, BadDefinition, Column, shown
-from .values import BadValue, read
+from .values import read
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 MOST_COLUMNS = 200
@@ -82,7 +83,7 @@ def read_column(given: Any) -> Column:
     try:
         return replace(column, default=read(column, told.get("default")))
     except BadValue as error:
-        raise BadDefinition(f"{name}: the default {error}.") from error
+        raise BadDefinition(f"{name}: the default {error.detail}.") from error
 
 
 def check_template(template: str | None, columns: list[Column]) -> str | None:

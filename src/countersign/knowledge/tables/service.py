@@ -6,15 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...index import service as index
 from ...kernel import sql
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
 from ...kernel.json import dumps
 from . import rows
+from .faults import BadValue as BadValue
 from .indexing import reread
-from .models import BadDefinition, Column, NoSuchTable, NotConfirmed, Table, TableExists
+from .models import (
+    BadDefinition,
+    Column,
+    NoSuchTable,
+    NotConfirmed,
+    Table,
+    TableExists,
+    TableInUse,
+    TableNotConfirmed,
+)
 from .schema import check_template, read_column, read_definition, renamed, uses
-from .values import BadValue as BadValue
 from .values import read as read_value
 
 __all__ = ["BadValue", "read_value"]  # an import reads values as a form does
@@ -62,6 +72,23 @@ async def create(
     await tx.run(queries.build_table, table=made)
     await audit(tx, "create", "dynamic_table", made, new={"name": name, "schema": schema})
     return await table(tx, name)
+
+
+async def drop(tx: Tx, name: str, *, confirm: str) -> None:
+    """Deletes a table with all its rows, which are found no more once *tx* is committed; *confirm* repeats its name.
+
+    Raises ``TableNotConfirmed``, ``TableInUse``, ``Conflict`` while another table refers to it.
+    """
+    if confirm != name:
+        raise TableNotConfirmed()
+    old = await _locked(tx, name)
+    if answering := [row["name"] for row in await tx.all(Row, queries.agents_of, name=name, real=old.table_name)]:
+        raise TableInUse(
+            f"{', '.join(answering)}: these agents answer from this table. Let them answer from something else first."
+        )
+    await index.forget(tx, name, await tx.value(queries.empty_table, table=old.id))
+    await tx.run(queries.drop_table, table=old.id)
+    await audit(tx, "delete", "dynamic_table", old.id, old={"name": name, "schema": old.schema_definition})
 
 
 async def describe(tx: Tx, name: str, *, description: str | None, template: str | None) -> Table:

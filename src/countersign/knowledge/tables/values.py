@@ -10,16 +10,29 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ...kernel.json import loads
-from .models import BadValues, Column, shown
+from .faults import (
+    BadValue,
+    Missing,
+    NoColumn,
+    NotBoolean,
+    NotDate,
+    NotDatetime,
+    NotDecimal,
+    NotInteger,
+    NotJson,
+    NotText,
+    TooLarge,
+    TooLong,
+    TooManyDigits,
+    TooPrecise,
+    Unstorable,
+)
+from .models import BadValues, Column
 
 TRUE = {"true", "1", "yes", "oui", "vrai", "on"}
 FALSE = {"false", "0", "no", "non", "faux", "off"}
 MOST_TEXT = 1_000_000
 _LARGEST = 2**63
-
-
-class BadValue(ValueError):
-    """Why a value does not fit; the text goes on after the name of its column."""
 
 
 def read(column: Column, value: Any) -> Any:
@@ -32,7 +45,7 @@ def read(column: Column, value: Any) -> Any:
 def read_all(columns: list[Column], given: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     """Values by column. *whole*: of a new row, with what it must have. Raises ``BadValues`` with each fault."""
     known = {column.name: column for column in columns}
-    faults = [{"field": shown(name), "error": "is no column of this table"} for name in given if name not in known]
+    faults: list[tuple[str, BadValue]] = [(name, NoColumn()) for name in given if name not in known]
     found: dict[str, Any] = {}
     for name, column in known.items():
         if name not in given and (not whole or column.nullable or column.default is not None):
@@ -40,32 +53,32 @@ def read_all(columns: list[Column], given: Mapping[str, Any], *, whole: bool) ->
         try:
             found[name] = read(column, given.get(name))
             if found[name] is None and not column.nullable:
-                raise BadValue("must be filled")
-        except BadValue as error:
-            faults.append({"field": name, "error": str(error)})
+                raise Missing()
+        except BadValue as fault:
+            faults.append((name, fault))
     if faults:
-        raise BadValues("; ".join(f"{fault['field']} {fault['error']}" for fault in faults), errors=faults)
+        raise BadValues.of(faults)
     return found
 
 
 def _text(column: Column, value: Any) -> str:
     if isinstance(value, (dict, list)):
-        raise BadValue("is a text")
+        raise NotText()
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if re.search(r"[\x00\ud800-\udfff]", text):
-        raise BadValue("holds a character that cannot be stored")
+        raise Unstorable()
     most = column.length or MOST_TEXT
     if len(text) > most:
-        raise BadValue(f"has {len(text)} characters, {most} at most")
+        raise TooLong(count=len(text), most=most)
     return text
 
 
 def _integer(_column: Column, value: Any) -> int:
     text = re.sub(r"[ \u00a0\u202f]", "", str(value))
     if isinstance(value, (bool, dict, list)) or not re.fullmatch(r"[+-]?[0-9]{1,19}", text):
-        raise BadValue("is a whole number")
+        raise NotInteger()
     if not -_LARGEST <= int(text) < _LARGEST:
-        raise BadValue("is too large")
+        raise TooLarge()
     return int(text)
 
 
@@ -79,21 +92,21 @@ def _decimal(column: Column, value: Any) -> str:
             raise InvalidOperation
         number = Decimal(text)
     except InvalidOperation as error:
-        raise BadValue("is a number, such as 1234.50 or 1 234,50") from error
+        raise NotDecimal() from error
     scale, precision = column.scale or 0, column.precision or 15
     told = number.normalize().as_tuple()
     exponent = told.exponent if isinstance(told.exponent, int) else 0
     if -exponent > scale:
-        raise BadValue(f"has more than {scale} decimals")
+        raise TooPrecise(scale=scale)
     if number and number.adjusted() + 1 > precision - scale:
-        raise BadValue(f"is too large: {precision - scale} digits before the decimal sign at most")
+        raise TooManyDigits(most=precision - scale)
     return format(number, "f")
 
 
 def _boolean(_column: Column, value: Any) -> bool:
     word = str(value).strip().lower()
     if word not in TRUE | FALSE:
-        raise BadValue("is yes or no")
+        raise NotBoolean()
     return word in TRUE
 
 
@@ -104,7 +117,7 @@ def _date(_column: Column, value: Any) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise BadValue("is a date, such as 2026-01-31 or 31/01/2026") from error
+        raise NotDate() from error
 
 
 def _datetime(_column: Column, value: Any) -> str:
@@ -112,7 +125,7 @@ def _datetime(_column: Column, value: Any) -> str:
         moment = datetime.fromisoformat(str(value).strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     except (ValueError, OverflowError) as error:
-        raise BadValue("is a date and a time, such as 2026-01-31T14:30") from error
+        raise NotDatetime() from error
 
 
 def _json(_column: Column, value: Any) -> Any:
@@ -120,9 +133,11 @@ def _json(_column: Column, value: Any) -> Any:
         found = loads(value) if isinstance(value, str) else value
         text = json.dumps(found, ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
-        raise BadValue("is JSON") from error
-    if len(text) > MOST_TEXT or "\\u0000" in text or re.search(r"[\ud800-\udfff]", text):
-        raise BadValue("is too large, or holds a character that cannot be stored")
+        raise NotJson() from error
+    if len(text) > MOST_TEXT:
+        raise TooLarge()
+    if "\\u0000" in text or re.search(r"[\ud800-\udfff]", text):
+        raise Unstorable()
     return found
 
 
