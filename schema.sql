@@ -3480,7 +3480,7 @@ ALTER TABLE ONLY public.ai_sessions FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.ai_sessions IS 'Conversations with one agent.';
 
-COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, question}]}.';
+COMMENT ON COLUMN public.ai_sessions.dispatch IS 'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, validated}]}.';
 
 ALTER TABLE public.ai_sessions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.ai_sessions_id_seq

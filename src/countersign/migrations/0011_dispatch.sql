@@ -2,4 +2,4 @@
 
 ALTER TABLE ai_sessions ADD COLUMN dispatch jsonb CHECK (jsonb_typeof(dispatch) = 'object');
 COMMENT ON COLUMN ai_sessions.dispatch IS
-    'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, question}]}.';
+    'How the agent was chosen when none was named: {agent, reason, candidates: [{slug, name, score, validated}]}.';

@@ -16,13 +16,13 @@ class AgentUnclear(Conflict):
 class Candidate:
     """An agent that could answer. *score*: cosine of the question with what describes it best, None when unknown.
 
-    *question*: the validated question that describes it best; None when that is its description.
+    *validated*: what describes it best is a validated question, whose words may be somebody else's and stay unsaid.
     """
 
     slug: str
     name: str
     score: float | None = None
-    question: str | None = None
+    validated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ CROSS JOIN LATERAL (
     SELECT q.content FROM ai_messages m
     JOIN ai_sessions s ON s.id = m.session_id
     JOIN ai_messages q ON q.id = m.reply_to
-    WHERE s.agent_id = a.id AND m.role = 'assistant' AND m.validation_status IN ('validated', 'learned')
+    WHERE s.agent_id = a.id AND m.role = 'assistant' AND m.validation_status IN ('validated', 'learned') AND s.status <> 'deleted'
     ORDER BY m.validated_at DESC LIMIT %(most)s::bigint
 ) AS q
 WHERE a.deleted_at IS NULL AND a.is_active;

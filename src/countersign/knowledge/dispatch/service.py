@@ -105,7 +105,7 @@ async def _nearest(app: App, caller: Caller, found: Sequence[Agent], asked: Sequ
     for row in asked:
         before, score = best[row["slug"]], near[row["question"]]
         if score > (before.score or -1):
-            best[row["slug"]] = replace(before, score=score, question=row["question"])
+            best[row["slug"]] = replace(before, score=score, validated=True)
     ranking = sorted(best.values(), key=lambda one: -(one.score or -1))
     first, second = (one.score or -1 for one in ranking[:2])
     floor = embedder.profile.agent_min_score
@@ -113,4 +113,4 @@ async def _nearest(app: App, caller: Caller, found: Sequence[Agent], asked: Sequ
         return Choice(None, "far", ranking)
     if first - second < MARGIN:
         return Choice(None, "close", ranking)
-    return Choice(ranking[0].slug, "validated" if ranking[0].question else "description", ranking)
+    return Choice(ranking[0].slug, "validated" if ranking[0].validated else "description", ranking)

@@ -1,0 +1,206 @@
+"""JSON routes of imports: a file goes up, a job does the work, what was refused comes back as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.datastructures import UploadFile
+
+from ...kernel.access import Caller
+from ...kernel.app import App
+from ...kernel.idempotency import Key, once
+from ...kernel.json import dumps, loads
+from ...kernel.web import Clean, House, Router, Who
+from . import files, service
+from .mapping import parse, written
+from .models import BadMapping, File, Mapping, UnreadableFile
+
+routes = Router(prefix="/api/v1", tags=["imports"])
+
+MAY = "ouvrages.import"
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "mapping": {"type": "string", "description": "As JSON; without one it is proposed."},
+                        "mapping_name": {"type": "string", "description": "A mapping that was saved."},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class NewMapping(BaseModel):
+    """A mapping to keep under a name; *names* are the columns of the files that it is proposed for."""
+
+    mapping: dict[str, Any]
+    names: list[Clean] = Field(default=[], max_length=200)
+
+
+@routes.on("GET /imports", permission=MAY)
+async def list_imports(
+    app: House,
+    caller: Who,
+    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Imports and dry runs, newest first."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await service.imports(tx, before=before, limit=limit)
+    return _reply({"items": found, "next": found[-1].id if len(found) == limit else None})
+
+
+@routes.on("POST /imports", permission=MAY, status_code=202, upload=True, openapi_extra=FORM)
+async def begin_import(request: Request, app: House, caller: Who, key: Key = None) -> Response:
+    """Takes a file in and imports it in the background. Follow it by its `id`."""
+    return await _begin(request, app, caller, key, dry_run=False)
+
+
+@routes.on("POST /imports/dry-run", permission=MAY, status_code=202, upload=True, openapi_extra=FORM)
+async def begin_dry_run(request: Request, app: House, caller: Who, key: Key = None) -> Response:
+    """Takes a file in and says in the background what an import of it would do; `POST …/run` then does it."""
+    return await _begin(request, app, caller, key, dry_run=True)
+
+
+@routes.on("GET /imports/mappings", permission=MAY)
+async def list_mappings(app: House, caller: Who) -> Response:
+    """Mappings that were saved, the latest first."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return _reply({"items": await service.mappings(tx), "next": None})
+
+
+@routes.on("PUT /imports/mappings/{name}", permission=MAY)
+async def save_mapping(app: House, caller: Who, name: Clean, given: NewMapping) -> Response:
+    """Keeps a mapping under a name, in place of the one that had it."""
+    if len(name) > 100:
+        raise BadMapping("The name of a mapping has at most 100 characters.")
+    mapping = parse(given.mapping)
+    async with app.db.transaction(caller) as tx:
+        return _reply(await service.save_mapping(tx, name, mapping, given.names))
+
+
+@routes.on("DELETE /imports/mappings/{name}", permission=MAY, status_code=204)
+async def drop_mapping(app: House, caller: Who, name: Clean) -> Response:
+    """Forgets a mapping; imports that used it stay as they are."""
+    async with app.db.transaction(caller) as tx:
+        await service.drop_mapping(tx, name)
+    return Response(status_code=204)
+
+
+@routes.on("GET /imports/{import_id}", permission=MAY)
+async def read_import(app: House, caller: Who, import_id: int) -> Response:
+    """How far it is (rows, rows a second, seconds left), then what it did and why rows were refused."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await service.one(tx, import_id)
+        return _reply({**asdict(found), "reasons": await service.reasons(tx, import_id)})
+
+
+@routes.on("POST /imports/{import_id}/run", permission=MAY, status_code=202)
+async def run_dry(app: House, caller: Who, import_id: int, key: Key = None) -> Response:
+    """Does what a dry run described, with the same file and mapping."""
+    async with app.db.transaction(caller) as tx:
+        seen = await once(tx, "import", key, {"run": import_id})
+        return await _begun(tx, seen.made or await service.run_dry(tx, import_id, tags=seen.tags))
+
+
+@routes.on("POST /imports/{import_id}/cancel", permission=MAY, status_code=204)
+async def cancel(app: House, caller: Who, import_id: int) -> Response:
+    """Ends an import that is going on; nothing of it stays."""
+    async with app.db.transaction(caller) as tx:
+        await service.cancel(tx, import_id)
+    return Response(status_code=204)
+
+
+@routes.on("POST /imports/{import_id}/undo", permission=MAY, status_code=204)
+async def undo(app: House, caller: Who, import_id: int) -> Response:
+    """Takes back what it added and restores what it changed; refused (409) once any of its rows was edited or used."""
+    async with app.db.transaction(caller) as tx:
+        await service.undo(tx, import_id)
+    return Response(status_code=204)
+
+
+@routes.on("GET /imports/{import_id}/errors.csv", permission=MAY)
+async def errors(app: House, caller: Who, import_id: int) -> Response:
+    """Every refused row with its reason; corrected, the file can be sent again as it is."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await service.one(tx, import_id)
+        names = (await files.by_id(tx, found.file_id)).names if found.file_id else []
+    headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
+    lines = _refused(app, caller, import_id, names)
+    return StreamingResponse(
+        lines, media_type="text/csv; charset=utf-8", headers={**headers, "Cache-Control": "no-store"}
+    )
+
+
+async def _begin(request: Request, app: App, caller: Caller, key: str | None, *, dry_run: bool) -> Response:
+    form = await request.form(max_files=1)
+    sent = form.get("file")
+    if not isinstance(sent, UploadFile):
+        raise UnreadableFile("No file was sent: put it into the field “file”.")
+    file = await files.keep(app, caller, sent.filename or "", sent.file)
+    mapping = await _mapping(app, caller, file, str(form.get("mapping") or ""), str(form.get("mapping_name") or ""))
+    async with app.db.transaction(caller) as tx:
+        body = {"sha256": file.sha256, "name": file.name, "mapping": written(mapping), "dry_run": dry_run}
+        seen = await once(tx, "import", key, body)
+        return await _begun(tx, seen.made or await service.begin(tx, file, mapping, dry_run=dry_run, tags=seen.tags))
+
+
+async def _mapping(app: App, caller: Caller, file: File, text: str, name: str) -> Mapping:
+    if text:
+        try:
+            return parse(loads(text))
+        except ValueError as error:
+            raise BadMapping(f"The mapping is not JSON: {error}.") from error
+    found = await service.looked_at(app, caller, file)
+    async with app.db.transaction(caller, read_only=True) as tx:
+        return (
+            parse((await service.mapping_named(tx, name)).mapping)
+            if name
+            else await service.proposed(tx, found, file.names)
+        )
+
+
+async def _begun(tx: Any, import_id: int) -> Response:
+    answer = _reply(asdict(await service.one(tx, import_id)), 202)
+    answer.headers["Location"] = f"/api/v1/imports/{import_id}"
+    return answer
+
+
+async def _refused(app: App, caller: Caller, import_id: int, names: list[str]) -> AsyncIterator[bytes]:
+    yield ("\ufeff" + _line(["row", "error", *names])).encode()
+    async for rows in service.every_refused(app.db, caller, import_id):
+        cells = (
+            [str(row["row_number"]), row["error"], *(row["data"].get(name) or "" for name in names)] for row in rows
+        )
+        yield "".join(map(_line, cells)).encode()
+
+
+def _line(cells: list[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=";", lineterminator="\r\n").writerow(map(_harmless, cells))
+    return out.getvalue()
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet must not take a text for a formula; a negative number is none."""
+    number = text[1:].replace(",", "").replace(".", "").replace(" ", "").isdigit()
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) and not number else text
+
+
+def _reply(value: Any, status: int = 200) -> Response:
+    return Response(dumps(value), status, media_type="application/json")
