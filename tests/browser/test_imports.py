@@ -20,6 +20,11 @@ LONG = 180_000  # the one worker of an instance may be embedding the demonstrati
 REAL = Path(__file__).parents[3] / "shared" / "data" / "prices-fr-paris.csv"
 
 
+def rows_of(file: Path) -> int:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        return sum(1 for _ in csv.DictReader(lines))
+
+
 async def send(page: Page, file: Path) -> None:
     """Chooses the file, which leads to its columns."""
     await page.goto(AT)
@@ -49,7 +54,7 @@ async def test_from_the_file_to_the_undoing(width: int, theme: str, open_page: O
     one = uuid.uuid4().hex[:6].upper()
     file = tmp_path / f"prix-{one}.csv"
     lines = [f"ZI-{one}-{n};Article {n};m2;{n},50;ligne {n}" for n in range(1, 40)]
-    head = "réf;libellé;unité;prix;remarque"
+    head = f"réf;libellé;unité;prix;note {one}"
     file.write_text("\n".join([head, *lines, f"ZI-{one}-X;Faux;m2;abc;", ""]), "cp1252")
     wrong: list[str] = []
     async with open_page(locale="fr", width=width, theme=theme) as page:
@@ -85,8 +90,7 @@ async def test_from_the_file_to_the_undoing(width: int, theme: str, open_page: O
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real prices are not beside this checkout")
 async def test_real_prices_come_in_by_the_guessed_mapping_and_a_second_time_change_nothing(open_page: Open) -> None:
-    with REAL.open(encoding="utf-8-sig", newline="") as lines:
-        rows = sum(1 for _ in csv.DictReader(lines))
+    rows = rows_of(REAL)
     async with open_page() as page:
         first = await imported(page, REAL)
         assert first["total"] == rows and first["inserted"] > 0

@@ -51,7 +51,9 @@ async def test_from_the_file_to_the_undoing(sample: Sample, visit: Visit, house:
         told = fields(text)
         assert [told[f"to-{n}"] for n in range(4)] == ["code", "name", "unit", "unit_price"]
         assert told["decimal"] == "," and "Vis · Plaque · Rail" in text and "point-virgule" in text
-        assert ">m²<" in text and ">2,5<" in text and "« abc » n’est pas un nombre" in text.replace("\u00a0", " ")
+        assert (
+            ">m²<" in text and ">2,50\u00a0€<" in text and "« abc » n’est pas un nombre" in text.replace("\u00a0", " ")
+        )
 
         tried = await client.post(at, data={**told, "action": "try"})
         assert tried.status_code == 303

@@ -216,7 +216,11 @@ async def _one(
         file = await files.by_id(tx, one.file_id) if one.file_id is not None else None
         refused: list[Any] = []
         if one.failed_rows:
-            refused = [(row, explained(row["error"])) for row in await service.refused(tx, import_id, limit=EXPLAINED)]
+            for row in await service.refused(tx, import_id, limit=EXPLAINED):
+                data = row["data"]
+                # A JSON object has no order; the file has one.
+                cells = [data[name] for name in (file.names if file else data) if data.get(name)]
+                refused.append(({"row_number": row["row_number"], "cells": cells}, explained(row["error"])))
     return page(
         request,
         "imports/one.html",
