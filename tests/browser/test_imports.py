@@ -16,7 +16,7 @@ from tests.browser.test_accessible import examine
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
 
 AT = "/records/imports"
-LONG = 180_000  # the one worker of an instance may be embedding the demonstration first
+LONG = 300_000  # the one worker of an instance may be embedding the demonstration first
 REAL = Path(__file__).parents[3] / "shared" / "data" / "prices-fr-paris.csv"
 
 
