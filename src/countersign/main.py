@@ -28,6 +28,7 @@ from .knowledge.chat import trial as chat_trial
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
 from .knowledge.imports import api as imports_api
+from .knowledge.imports import pages as imports_pages
 from .knowledge.ouvrages import api as ouvrages_api
 from .knowledge.ouvrages import editing as ouvrages_editing
 from .knowledge.ouvrages import pages as ouvrages_pages
@@ -61,6 +62,7 @@ ROUTES: list[Router] = [
     documents_api.routes,
     documents_pages.routes,
     imports_api.routes,
+    imports_pages.routes,
     tables_api.routes,
     tables_pages.routes,
     index_api.routes,

@@ -23,6 +23,7 @@ PAGES = [
     "/records/documents",
     "/records/tables",
     "/records/tables/new",
+    "/records/imports",
     "/webhooks",
     "/webhooks/new",
     "/agents",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from countersign.kernel.settings import Settings
 from countersign.knowledge.agents import service as agents
 from countersign.knowledge.chat import service as chat
 from countersign.knowledge.demo import EXPERT_BTP, SUPPORT
+from countersign.knowledge.imports import files
+from countersign.knowledge.imports import service as imports
 from countersign.knowledge.ouvrages import service as ouvrages
 from countersign.knowledge.retrieval.models import Source
 from countersign.knowledge.tables import rows
@@ -70,6 +73,8 @@ class Sample:
     question: UUID
     answer: UUID
     webhook: int
+    file: UUID
+    brought: int
 
 
 @pytest.fixture
@@ -100,7 +105,11 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
             "VALUES (%(webhook)s, 'msg_1', 'import.failed', '{}', 'failed')",
             webhook=webhook,
         )
-    return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook)
+    file = await files.keep(house, everything, "prix.csv", io.BytesIO(b"code;nom;unite;prix\nP-1;Vis;u;1,5\n"))
+    found = await imports.looked_at(house, everything, file)
+    async with house.db.transaction(everything) as tx:
+        brought = await imports.begin(tx, file, await imports.proposed(tx, found, file.names), dry_run=True)
+    return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook, file.uuid, brought)
 
 
 async def add_answer(

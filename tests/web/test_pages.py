@@ -32,6 +32,8 @@ def address(path: str, sample: Sample) -> str:
         "/sessions/{uuid}": f"/sessions/{sample.session}",
         "/messages/{uuid}": f"/messages/{sample.answer}",
         "/documents/{uuid}": f"/documents/{sample.answer}",
+        "/imports/files/{uuid}": f"/imports/files/{sample.file}",
+        "{import_id}": str(sample.brought),
         "{n}": "1",
         "{name}": "modeles",
         "{number}": "1",

@@ -50,6 +50,7 @@ RECORDS = (
     Place(_("Ouvrages"), "/records/ouvrages", "collection", "ouvrages.view", ("/records/ouvrages",)),
     Place(_("Documents"), "/records/documents", "file-text", "documents.view", ("/records/documents",)),
     Place(_("Tables"), "/records/tables", "table", "tables.view", ("/records/tables",)),
+    Place(_("Imports"), "/records/imports", "upload", "ouvrages.import", ("/records/imports",)),
     Place(_("Index"), "/records/index", "layers", "ouvrages.index", ("/records/index",)),
 )
 

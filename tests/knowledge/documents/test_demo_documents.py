@@ -90,7 +90,7 @@ def test_named_settings_exist(name: str):
         assert setting.lower() in Settings.model_fields, setting
 
 
-@pytest.mark.parametrize("name", ["importer-des-prix", "tables-dynamiques", "apprentissage", "livraison"])
+@pytest.mark.parametrize("name", ["tables-dynamiques", "apprentissage", "livraison"])
 def test_pages_about_later_versions_say_so_first(name: str):
     first = PAGES[name][1].strip().split("\n\n")[1]
     assert first.startswith(f"> **{LATER}.**")

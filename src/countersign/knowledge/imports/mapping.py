@@ -47,24 +47,36 @@ def guess(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Reco
 
     Raises ``BadMapping`` when no column could be what finds a row again, or none fits at all.
     """
-    by_name: dict[str, str] = {}
-    for name in names:
-        by_name.setdefault(_plain(name), name)
-    columns: dict[str, Column] = {}
-    sign = decimal_sign(_typed(cell for record in sample for cell in record.values()))
-    for name, field in target.fields.items():
-        words = (name, *(SYNONYMS.get(name, ()) if target is OUVRAGES else ()))
-        source = next((by_name[word] for word in words if word in by_name), None)
-        if source is not None:
-            known = WORDS_OF.get(name, {}) if target is OUVRAGES else {}
-            transforms = ("trim", "unit") if target is OUVRAGES and name == "unit" else ("trim",)
-            told = _told(field, list(_typed(record.get(source) for record in sample)), sign)
-            columns[name] = Column(source, field.needed, transforms + told, map=dict(known))
+    columns = fitting(names, target, sample)
     if missing := [name for name in target.key if name not in columns]:
         raise BadMapping(f"No column looks like {missing[0]}. Name one in a mapping.")
     if not columns:
         raise BadMapping(f"No column has the name of one of {target.name}. Say which goes where in a mapping.")
     return Mapping(columns, key=target.key)
+
+
+def fitting(names: Iterable[str], target: Target = OUVRAGES, sample: Sequence[Record] = ()) -> dict[str, Column]:
+    """The columns that names and synonyms tell, be they enough for a mapping or not."""
+    by_name: dict[str, str] = {}
+    for name in names:
+        by_name.setdefault(_plain(name), name)
+    columns: dict[str, Column] = {}
+    for name in target.fields:
+        words = (name, *(SYNONYMS.get(name, ()) if target is OUVRAGES else ()))
+        source = next((by_name[word] for word in words if word in by_name), None)
+        if source is not None:
+            columns[name] = filled(name, source, target, sample)
+    return columns
+
+
+def filled(name: str, source: str, target: Target = OUVRAGES, sample: Sequence[Record] = ()) -> Column:
+    """The column *name* of the target from *source* of the file, read as the first rows show it is written."""
+    field = target.fields[name]
+    known = WORDS_OF.get(name, {}) if target is OUVRAGES else {}
+    transforms = ("trim", "unit") if target is OUVRAGES and name == "unit" else ("trim",)
+    sign = decimal_sign(_typed(cell for record in sample for cell in record.values())) if field.is_number else None
+    told = _told(field, list(_typed(record.get(source) for record in sample)), sign)
+    return Column(source, field.needed, transforms + told, map=dict(known))
 
 
 def _typed(cells: Iterable[str | None]) -> Iterator[str]:

@@ -72,7 +72,7 @@ class NotRunning(Conflict):
 
 
 class NotUndoable(Conflict):
-    """This import cannot be undone."""
+    """This import cannot be undone: only one that ended well can, and only once."""
 
 
 class FileGone(Conflict):

@@ -41,6 +41,10 @@ UPDATE import_staging s SET unit = n.unit, unit_price = round(s.unit_price / n.f
 FROM (SELECT DISTINCT unit FROM import_staging WHERE error IS NULL) AS u CROSS JOIN LATERAL normalise_unit(u.unit) AS n
 WHERE s.unit = u.unit AND s.error IS NULL AND (n.unit IS DISTINCT FROM s.unit OR n.factor <> 1);
 
+-- units_as_stored
+-- What normalise_units makes of the units of a preview: the spelling, and by what a price is divided.
+SELECT u.given, n.unit, n.factor FROM unnest(%(units)s::text[]) AS u(given) CROSS JOIN LATERAL normalise_unit(u.given) AS n;
+
 -- refuse_duplicates
 -- Of several rows with one code, the first counts.
 UPDATE import_staging s SET error = 'code ' || s.code || ' stands in row ' || f.first || ' already'

@@ -90,7 +90,7 @@ async def undo(tx: Tx, import_id: int) -> None:
     if found is None:
         raise NoSuchImport()
     if found["status"] != "completed" or found["dry_run"]:
-        raise NotUndoable("Only an import that ended well can be undone, and only once.")
+        raise NotUndoable()
     if found["target_table"] != OUVRAGES:
         raise NotUndoable("Rows of a table are not taken back together. Delete them, or import the former file again.")
     await tx.value(queries.one_at_a_time)

@@ -45,6 +45,7 @@ document.addEventListener("submit", async (event) => {
   for (const { file, bar, words } of waiting) {
     try {
       const taken = await send(form, file, bar);
+      if (taken.at) return location.assign(taken.at);
       bar.value = 1;
       words.textContent = taken.duplicate ? form.dataset.known : form.dataset.taken;
     } catch (error) {
