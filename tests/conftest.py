@@ -30,6 +30,14 @@ structlog.configure(
 )
 
 
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands silence the logs of their process, and here that is the process of the tests."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @events.witness
 async def documented(tx: Tx, event: str, event_id: int, data: dict[str, Any]) -> None:
     """Whatever a test makes happen, webhooks are told of it in the shape that docs/webhooks.md promises."""

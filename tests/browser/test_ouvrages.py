@@ -97,7 +97,7 @@ async def test_the_tree_opens_by_keyboard(open_page: Open, tmp_path: Path, width
         chapter = page.locator("summary:has(.code:text-is('CLO-PLA'))")
         await chapter.focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator("p.leaf", has_text="CLO-PLA-001")).to_be_visible()
+        await expect(page.locator("p.leaf", has_text="CLO-PLA-001")).to_be_visible(timeout=20_000)
         assert await examine(page, f"tree-{width}", tmp_path) == []
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from countersign.cli import app as countersign
@@ -20,7 +18,7 @@ from tests.cluster import Clone
 
 
 @pytest.fixture
-def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Calls the command on a database where a support agent is."""
     import asyncio
 
@@ -35,9 +33,7 @@ def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     def call(*words: object) -> Result:
         return CliRunner().invoke(countersign, ["documents", "import", *map(str, words)])
 
-    before = structlog.get_config()
-    yield call
-    structlog.configure(**before)
+    return call
 
 
 def test_files_and_folders_are_read_once(cli: Any, tmp_path: Path) -> None:

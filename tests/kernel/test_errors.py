@@ -24,7 +24,11 @@ def every(kind: type[CountersignError]) -> list[type[CountersignError]]:
     return [kind, *(deeper for direct in kind.__subclasses__() for deeper in every(direct))]
 
 
-@pytest.mark.parametrize("kind", every(CountersignError), ids=lambda kind: kind.__name__)
+FRAGMENTS = "countersign.knowledge.tables.faults"  # these go on after the name of a column
+WHOLE = [kind for kind in every(CountersignError) if kind.__module__ != FRAGMENTS]
+
+
+@pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.__name__)
 def test_every_error_speaks_in_sentences(kind: type[CountersignError]) -> None:
     message = kind().detail
     assert message[0].isupper() or message[0] == "`", message

@@ -22,7 +22,8 @@ REINDEX = "index.reindex"
 PAUSE = 0.2  # seconds, while somebody else's transaction holds entries
 
 
-@job(RUN, attempts=20)
+# It waits for the embedder most of the time: files are read and imports written meanwhile.
+@job(RUN, attempts=20, aside=True)
 async def run(ctx: JobContext, collection: str) -> dict[str, Any]:
     """Brings one tenant's part of a collection up to date, and goes on while marks keep coming."""
     # Embedding takes minutes, and a question may come now: the words of every other collection come first.

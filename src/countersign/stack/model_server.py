@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     params.kv_unified = True  # one long conversation may use the whole context while the other slots are idle
     params.cache_ram_mib = options.cache_mib
     params.cpuparams.n_threads = options.threads
+    params.cache_idle_slots = False  # a slot keeps its prompt: the next question mostly begins with the same one
     params.ui = False
     params.endpoint_slots = False  # it would show other people's prompts
     params.endpoint_props = False

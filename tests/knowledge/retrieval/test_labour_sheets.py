@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ async def load(app: App) -> None:
     async with app.db.transaction(system()) as tx:
         await agents.add(tx, demo.SUPPORT)
         place = demo.SUPPORT["qdrant_collection"]
-        await uploads.take(tx, place, "fiches.json", json.dumps(entries).encode())
+        await uploads.take(tx, place, "fiches.json", io.BytesIO(json.dumps(entries).encode()))
     await work_off(app)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -129,12 +129,12 @@ async def ask(
     (asked to, or the reader left) or ``failed``. Raises before the first event: ``NoSuchSession``, ``EmptyQuestion``,
     ``QuestionTooLong``, ``AnswerRunning``.
     """
-    work = await _store_question(app, caller, session_uuid, text.strip(), agent_slug)
+    work, finding = await _store_question(app, caller, session_uuid, text.strip(), agent_slug)
     status = "stopped"
-    yield work.started
     try:
+        yield work.started
         async with app.once(Running).register(caller, work.started.message) as stop:
-            work.found = await retrieval.find(app, caller, work.agent, work.question)
+            work.found = await finding
             work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
             yield Sources([s.as_json() for s in work.sources], work.found.retrieval_mode, work.found.degraded)
             async for piece in write(app, caller, work, stop):
@@ -154,6 +154,7 @@ async def ask(
         unknown = CountersignError()
         yield Failed(work.started.message, unknown.status, unknown.code, unknown.detail)
     finally:
+        finding.cancel()
         # The reader may have left (the generator is closed) or anything else may have gone wrong: store what there is.
         if status != "saved":
             await asyncio.shield(_save(app, caller, work, status))
@@ -161,34 +162,39 @@ async def ask(
 
 async def _store_question(
     app: App, caller: Caller, session_uuid: UUID, text: str, agent_slug: str | None
-) -> Turnaround:
+) -> tuple[Turnaround, asyncio.Task[Found]]:
+    """The question is stored, and its sources are being looked for meanwhile, with connections of their own."""
     if not text:
         raise EmptyQuestion()
     if len(text) > MAX_QUESTION:
         raise QuestionTooLong()
-    async with app.db.transaction(caller) as tx:
-        # Asking is for one's own conversations, also for those who may read all.
-        held = await tx.first(Row, queries.lock_session, uuid=session_uuid, user=caller.user_id or -1)
-        if held is None or agent_slug not in (None, held["agent_slug"]):
-            raise NoSuchSession()
-        agent = await agents.agent(tx, held["agent_slug"])
-        if await tx.value(queries.answer_running, session=held["id"], seconds=app.settings.answer_timeout):
-            raise AnswerRunning()
-        added = await tx.one(
-            Row, queries.add_exchange, session=held["id"], content=text, prompt_version=agent.prompt_version
-        )
-        if held["title"] is None:
-            title = text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…"
-            await tx.run(queries.title_session, uuid=session_uuid, title=title, force=False, user=None)
-        history = await tx.all(
-            prompt.Past,
-            queries.history,
-            session=held["id"],
-            before=added["question_id"],
-            most=agent.context_window_size,
-        )
+    async with AsyncExitStack() as unless_stored:
+        async with app.db.transaction(caller) as tx:
+            # Asking is for one's own conversations, also for those who may read all.
+            held = await tx.first(Row, queries.lock_session, uuid=session_uuid, user=caller.user_id or -1)
+            if held is None or agent_slug not in (None, held["agent_slug"]):
+                raise NoSuchSession()
+            agent = await agents.agent(tx, held["agent_slug"])
+            finding = asyncio.create_task(retrieval.find(app, caller, agent, text))
+            unless_stored.callback(finding.cancel)
+            if await tx.value(queries.answer_running, session=held["id"], seconds=app.settings.answer_timeout):
+                raise AnswerRunning()
+            added = await tx.one(
+                Row, queries.add_exchange, session=held["id"], content=text, prompt_version=agent.prompt_version
+            )
+            if held["title"] is None:
+                title = text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…"
+                await tx.run(queries.title_session, uuid=session_uuid, title=title, force=False, user=None)
+            history = await tx.all(
+                prompt.Past,
+                queries.history,
+                session=held["id"],
+                before=added["question_id"],
+                most=agent.context_window_size,
+            )
+        unless_stored.pop_all()
     started = Started(session_uuid, added["question"], added["answer"])
-    return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history)
+    return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history), finding
 
 
 async def write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncGenerator[str, None]:
