@@ -40,7 +40,7 @@ async def main(bench: Bench) -> None:
         with Instance(home, "--demo", **settings) as instance:
             made = call("token", "create", "--email", "bench@example.org", "--name", "bench", "--home", home)
             async with httpx.AsyncClient(base_url=instance.url, headers=bearer(made.stdout), timeout=PATIENCE) as api:
-                await indexed(api)
+                await indexed(home)
                 before = parts(instance)
                 for question in QUESTIONS:
                     session = (await api.post("/api/v1/agents/expert-btp/sessions")).json()["uuid"]
