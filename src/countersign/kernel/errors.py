@@ -1,9 +1,13 @@
-"""Errors that carry their HTTP status. The docstring is the message: it says what to do next."""
+"""Errors that carry their HTTP status. The docstring is the message: it says what to do next.
+
+A message may have places, ``%(host)s``, for what the error is given by that name.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 
 class CountersignError(Exception):
@@ -12,7 +16,8 @@ class CountersignError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
-        self.detail = detail or " ".join((type(self).__doc__ or "").split())
+        message = " ".join((type(self).__doc__ or "").split())
+        self.detail = detail or (message % extra if "%(" in message else message)
         self.extra = extra
         super().__init__(self.detail)
 
@@ -74,6 +79,18 @@ class Invalid(CountersignError):
     """A value is not acceptable."""
 
     status = 422
+
+    @classmethod
+    def from_fields(cls, found: Sequence[Any], *, below: int = 0) -> Self:
+        """What pydantic *found* wrong, in one line for each field; *below* is where the path of a field begins."""
+        lines = [
+            {
+                "field": ".".join(map(str, one["loc"][below:])) or "body",
+                "error": str(one["msg"]).removeprefix("Value error, "),
+            }
+            for one in found
+        ]
+        return cls("; ".join(f"{line['field']}: {line['error']}" for line in lines), errors=lines)
 
 
 class UnreadableText(Invalid):

@@ -176,9 +176,7 @@ def install_errors(site: FastAPI) -> None:
         found = cast(RequestValidationError, error).errors()
         if any(str(e["type"]).startswith("json") for e in found):
             return await show(request, BadRequest(f"The body is not valid JSON: {found[0]['msg']}."))
-        lines = [{"field": ".".join(str(p) for p in e["loc"][1:]) or "body", "error": str(e["msg"])} for e in found]
-        detail = "; ".join(f"{line['field']}: {line['error']}" for line in lines)
-        return await show(request, Invalid(detail, errors=lines))
+        return await show(request, Invalid.from_fields(found, below=1))
 
     async def http(request: Request, error: Exception) -> Response:
         raised = cast(HTTPException, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
@@ -13,6 +14,34 @@ from babel.messages.pofile import read_po
 
 LOCALES = {"fr": "Français", "en": "English"}
 COOKIE = "locale"
+
+
+def _(text: str) -> str:
+    """Marks a string for the catalogue."""
+    return text
+
+
+# What pydantic says of fields that people fill in, with places for what changes.
+OF_FIELDS = (
+    _("Field required"),
+    _("Input should be a valid string"),
+    _("Input should be a valid integer, unable to parse string as an integer"),
+    _("Input should be a valid number, unable to parse string as a number"),
+    _("Input should be a valid decimal"),
+    _("Input should be a valid boolean, unable to interpret input"),
+    _("Input should be greater than or equal to %(least)s"),
+    _("Input should be less than or equal to %(most)s"),
+    _("String should have at least %(least)s character"),
+    _("String should have at least %(least)s characters"),
+    _("String should have at most %(most)s characters"),
+    _("String should match pattern '%(pattern)s'"),
+    _("List should have at most %(most)s items after validation, not %(found)s"),
+    _("Value should have at least %(least)s item after validation, not %(found)s"),
+    _("Value should have at most %(most)s items after validation, not %(found)s"),
+    _("Decimal input should have no more than %(most)s digits in total"),
+    _("Decimal input should have no more than %(most)s decimal places"),
+    _("holds the control character %(character)s; remove it"),
+)
 
 
 @cache
@@ -31,3 +60,41 @@ def translations(locale: str) -> NullTranslations:
     write_mo(compiled, catalogue(locale))
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def say(locale: str, text: str) -> str:
+    """*text*, which was made elsewhere of an error, in *locale*; as it is when the catalogue does not have it.
+
+    What stands at ``%(why)s`` is another error, and is translated too.
+    """
+    if locale == "en":
+        return text
+    known = translations(locale).gettext(text) if text else text
+    if known != text:
+        return known
+    for pattern, message in _patterns(locale):
+        if found := pattern.fullmatch(text):
+            values = {name: say(locale, value) if name == "why" else value for name, value in found.groupdict().items()}
+            return translations(locale).gettext(message) % values
+    return text
+
+
+@cache
+def _patterns(locale: str) -> list[tuple[re.Pattern[str], str]]:
+    """Messages that have places, as patterns that find again what stands there; those that say most come first."""
+    messages = [m.id for m in catalogue(locale) if isinstance(m.id, str) and re.search(r"%\(\w+\)s", m.id)]
+    messages.sort(key=lambda message: -len(re.sub(r"%\(\w+\)s", "", message)))
+    return [(_pattern(message), message) for message in messages]
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    parts = re.split(r"%\((\w+)\)s", message)
+    seen: set[str] = set()
+    text = ""
+    for place, part in enumerate(parts):
+        if place % 2 == 0:
+            text += re.escape(part.replace("%%", "%"))
+        else:
+            text += f"(?P={part})" if part in seen else f"(?P<{part}>.*)"
+            seen.add(part)
+    return re.compile(text, re.DOTALL)

@@ -73,10 +73,6 @@ class CostUnknown(Invalid):
     """The components do not tell a cost yet. Give each of them a price first."""
 
 
-class BadCursor(Invalid):
-    """This cursor does not belong to this list. Begin again without it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ouvrage:
     """One row with what it costs by its composition. Prices are exact, in *currency* per *unit*."""
