@@ -72,7 +72,7 @@ async def test_a_table_and_its_rows_by_the_api(visit: Visit, tenants: Tenants) -
         changed = await client.patch(one, json={"price": 13}, headers={"If-Match": made.headers["etag"]})
         assert changed.json()["price"] == "13.00"
         late = await client.patch(one, json={"price": 14}, headers={"If-Match": made.headers["etag"]})
-        assert late.status_code == 409
+        assert late.status_code == 412
         await client.post(f"{at}/rows", json={"code": "B", "price": 1})
         listed = (await client.get(f"{at}/rows?filter=price:ge:1&sort=-price&limit=1")).json()
         assert ([r["code"] for r in listed["items"]], listed["total"]) == (["A"], 2)
@@ -194,7 +194,7 @@ async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenan
         saved = await client.post(one, data={"v-code": "X", "v-price": "", "etag": etag, "action": "save"})
         assert saved.status_code == 303
         stale = await client.post(one, data={"v-code": "Y", "v-price": "", "etag": etag, "action": "save"})
-        assert stale.status_code == 409
+        assert stale.status_code == 412
         for path in ("", "/schema", "/template", "/rows/new"):
             assert (await client.get(f"/records/tables/sites{path}")).status_code == 200
         schema = "/records/tables/sites/schema"
@@ -250,3 +250,43 @@ async def test_a_table_is_deleted_by_the_api_and_on_the_screen(visit: Visit, ten
         gone = await client.post("/records/tables/two/delete", data={"confirm": "two"})
         assert (gone.status_code, gone.headers["location"]) == (303, "/records/tables")
         assert "Aucune table" in (await client.get("/records/tables")).text
+
+
+async def test_a_creation_that_is_sent_twice_happens_once(house: App, tenants: Tenants, visit: Visit) -> None:
+    body = {"name": "products", "schema_definition": DEFINITION}
+    column = {"name": "stock", "type": "integer"}
+    async with visit(tenants.a.caller) as client:
+        for path, given in (
+            ("/api/v1/dynamic-tables", body),
+            ("/api/v1/dynamic-tables/products/columns", column),
+            ("/api/v1/dynamic-tables/products/rows", {"code": "A"}),
+        ):
+            first = await client.post(path, json=given, headers={"Idempotency-Key": path})
+            again = await client.post(path, json=given, headers={"Idempotency-Key": path})
+            assert (first.status_code, again.status_code) == (201, 201), (first.text, again.text)
+            assert again.json() == first.json()
+            refused = await client.post(path, json={**given, "name": "other"}, headers={"Idempotency-Key": path})
+            assert refused.json()["code"] == "key-reused"
+        assert (await client.get("/api/v1/dynamic-tables/products/rows")).json()["total"] == 1
+    async with visit(tenants.b.caller) as client:
+        key = {"Idempotency-Key": "/api/v1/dynamic-tables"}
+        other = await client.post("/api/v1/dynamic-tables", json=body, headers=key)
+        assert other.status_code == 201, "a key is its sender's own"
+
+
+async def test_of_two_people_who_change_a_table_the_later_one_is_told(tenants: Tenants, visit: Visit) -> None:
+    at = "/api/v1/dynamic-tables/products"
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        seen = {"If-Match": (await client.get(at)).headers["etag"]}
+        added = await client.post(f"{at}/columns", json={"name": "stock", "type": "integer"}, headers=seen)
+        assert added.status_code == 201, added.text
+        for late in (
+            client.patch(at, json={"description": "x"}, headers=seen),
+            client.post(f"{at}/columns", json={"name": "more", "type": "text"}, headers=seen),
+            client.patch(f"{at}/columns/stock", json={"name": "left"}, headers=seen),
+            client.delete(f"{at}/columns/stock?confirm=stock", headers=seen),
+        ):
+            assert (await late).status_code == 412
+        fresh = {"If-Match": added.headers["etag"]}
+        assert (await client.patch(at, json={"description": "x"}, headers=fresh)).status_code == 200
