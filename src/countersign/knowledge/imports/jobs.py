@@ -20,7 +20,6 @@ from .reading import records
 from .service import RUN, queries, target
 
 TOLD_EVERY = 0.5  # seconds
-LARGE = 10_000  # written rows after which the planner is told
 
 
 @job(RUN, attempts=4)
@@ -55,7 +54,7 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
         expected = await asyncio.to_thread(files.rows_expected, path, file.kind)
         async with ctx.app.db.transaction(ctx.caller) as tx:
             await tx.value(queries.one_at_a_time)
-            await staging.stage(tx, into, mapping, records(path, file.kind), clock.tell, expected)
+            await staging.stage(tx, into, mapping, lambda: records(path, file.kind), clock.tell, expected)
             report = await staging.report(tx, mapping)
             jumps = await staging.jumps(tx, into, mapping)
             if not dry and into.table is not None:
@@ -72,7 +71,7 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
             if not dry:
                 await audit(tx, "import", begun["target_table"], import_id, new=counts)
                 await publish(tx, "import.completed", id=import_id, **counts)
-    if not dry and report.inserted + report.updated > LARGE:
+    if not dry and report.total > staging.LARGE and report.inserted + report.updated:
         async with ctx.app.db.transaction(ctx.caller) as tx:
             if into.table is not None:
                 await tx.value(queries.refresh_table_statistics, table=into.table.id)

@@ -13,10 +13,14 @@ BEGIN
         WHERE c.oid = p_table AND c.relkind IN ('r', 'p') AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('dynamic'))) THEN
         RAISE EXCEPTION 'not-a-record-table' USING ERRCODE = 'P0422', DETAIL = format('%s holds no records.', p_table);
     END IF;
+    PERFORM set_config('work_mem', '64MB', true);
+    PERFORM gin_clean_pending_list(i.indexrelid)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+    WHERE i.indrelid = p_table;
     EXECUTE format('ANALYZE %s', p_table);
 END $$;
 COMMENT ON FUNCTION refresh_statistics(regclass) IS
-    'ANALYZE after a large import: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
+    'ANALYZE after a large import, and order in its indexes of texts: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
 REVOKE ALL ON FUNCTION refresh_statistics(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refresh_statistics(regclass) TO countersign_app, countersign_system;
 

@@ -73,6 +73,23 @@ UPDATE import_staging s SET error = CASE WHEN s.target_id IS NOT NULL THEN 'code
 WHERE s.error IS NULL AND ((s.target_id IS NOT NULL AND %(conflict)s::text = 'error')
                            OR (s.target_id IS NULL AND (s.name IS NULL OR s.unit IS NULL)));
 
+-- undescribed
+-- Rows that were good until they were compared: their errors do not yet tell what the file says.
+SELECT coalesce(array_agg(s.row_number ORDER BY s.row_number), '{}') FROM import_staging s WHERE s.error IS NOT NULL AND s.data IS NULL;
+
+-- describe
+-- What the file says of a row, as a row of its own that has no error.
+COPY import_staging (row_number, data) FROM STDIN;
+
+-- end_describing
+-- Each of these rows is kept with what the file says of it.
+WITH said AS (DELETE FROM import_staging WHERE error IS NULL AND data IS NOT NULL RETURNING row_number, data)
+UPDATE import_staging s SET data = said.data FROM said WHERE said.row_number = s.row_number AND s.error IS NOT NULL;
+
+-- gather_words
+-- The words of many rows go into the index of texts together; it is put in order before anybody else waits for that.
+SELECT set_config('gin_pending_list_limit', '32MB', true);
+
 -- report
 -- What the import does, in numbers that add up.
 SELECT count(*) AS total, count(*) FILTER (WHERE s.error IS NOT NULL) AS failed,
