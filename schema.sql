@@ -1247,15 +1247,25 @@ CREATE FUNCTION public.end_import_of_job() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    failed bigint;
 BEGIN
+    UPDATE import_logs SET phase = NULL, seconds_left = NULL,
+        report = coalesce(report, '{}') || jsonb_build_object('undo_error', coalesce(NEW.error, NEW.status))
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND phase = 'undoing';
     UPDATE import_logs
     SET status = NEW.status, completed_at = now(), seconds_left = NULL,
         errors = CASE WHEN NEW.status = 'failed' THEN jsonb_build_array(jsonb_build_object('error', NEW.error)) ELSE errors END
-    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing');
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing')
+    RETURNING CASE WHEN status = 'failed' AND NOT dry_run THEN id END INTO failed;
+    IF failed IS NOT NULL THEN
+        INSERT INTO jobs (tenant_id, name, args, max_attempts, actor_id)
+        VALUES (NEW.tenant_id, 'imports.failed', jsonb_build_object('import_id', failed), 5, NEW.actor_id);
+    END IF;
     RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION public.end_import_of_job() IS 'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on.';
+COMMENT ON FUNCTION public.end_import_of_job() IS 'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on; another job tells of the failure.';
 
 CREATE FUNCTION public.end_index_job(p_job bigint, p_collection text) RETURNS boolean
     LANGUAGE plpgsql
@@ -6102,7 +6112,7 @@ CREATE TRIGGER import_logs_transition BEFORE UPDATE OF status ON public.import_l
 
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
 
-CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'imports.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
+CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = ANY ((ARRAY['imports.run'::character varying, 'imports.undo'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
 
 CREATE TRIGGER jobs_fail_document AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'documents.convert'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.fail_document();
 

@@ -17,7 +17,7 @@ from . import files, staging
 from .mapping import parse
 from .models import Report
 from .reading import records
-from .service import RUN, queries, target
+from .service import RUN, one, queries, target
 
 TOLD_EVERY = 0.5  # seconds
 
@@ -109,6 +109,15 @@ class Clock:
             await tx.run(
                 queries.import_progress, id=self._import, phase=phase, done=done, expected=total, rate=rate, left=left
             )
+
+
+@job("imports.failed")
+async def failed(ctx: JobContext, import_id: int) -> None:
+    """Tells that an import was given up: its workers fell silent, so that none of them could."""
+    async with ctx.app.db.transaction(ctx.caller) as tx:
+        found = await one(tx, import_id)
+        if found.status == "failed":
+            await publish(tx, "import.failed", id=import_id, error=found.first_error)
 
 
 @job("imports.tidy", every=24 * 3600)
