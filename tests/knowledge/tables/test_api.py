@@ -237,6 +237,50 @@ async def test_what_is_wrong_with_a_value_is_said_in_the_readers_language(visit:
         ]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": "select"}, "Le nom « select » est réservé"),
+        ({"name": "Été"}, "Le nom « Été » n’est pas possible"),
+        ({"name": "products"}, "Il y a déjà une table « products »"),
+        ({"c0-name": "A b"}, "Le nom « A b » n’est pas possible"),
+        ({"c0-type": "decimal", "c0-size": "x"}, "price : le type est"),
+        ({"c0-type": "decimal", "c0-size": "200"}, "price : « precision » est un nombre entier de 1 à 100"),
+        ({"c0-type": "date", "c0-default": "hier"}, "price : la valeur par défaut doit être une date"),
+        ({"c1-name": "price", "c1-type": "text"}, "Il y a deux colonnes « price »"),
+        ({"c0-references": "nowhere"}, "price : il n’y a pas de table « nowhere »"),
+        ({"text": "{{prix}}"}, "Le modèle de texte cite « prix »"),
+        ({"c0-name": ""}, "Une table a de 1 à 200 colonnes"),
+    ],
+)
+async def test_what_is_wrong_with_a_definition_is_said_in_the_readers_language(
+    visit: Visit, tenants: Tenants, given: dict[str, str], said: str
+) -> None:
+    form = {"name": "sites", "c0-name": "price", "c0-type": "text", "action": "create"}
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        drawn = await client.post("/records/tables/new", data={**form, **given})
+        assert drawn.status_code in (409, 422), drawn.text
+        assert said in drawn.text.replace("\u00a0", " ")
+
+
+async def test_what_is_wrong_with_a_change_is_said_in_the_readers_language(visit: Visit, tenants: Tenants) -> None:
+    at = "/records/tables/products/schema"
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "A"})
+        for given, said in (
+            ({"action": "add", "c0-name": "more", "c0-type": "text", "c0-required": "on"}, "a besoin d’une valeur"),
+            ({"action": "rename", "column": "none", "to": "more"}, "Il n’y a pas de colonne « none »"),
+            ({"action": "rename", "column": "price", "to": "code"}, "Il y a déjà une colonne « code »"),
+            ({"action": "drop", "column": "code", "confirm": "code"}, "Le modèle de texte cite « code »"),
+        ):
+            drawn = (await client.post(at, data=given)).text.replace("\u00a0", " ")
+            assert said in drawn
+        grid = await client.get("/records/tables/products?column=price&op=ge&value=x")
+        assert "La valeur de « price » doit être un nombre" in grid.text.replace("\u00a0", " ")
+
+
 async def test_a_table_is_deleted_by_the_api_and_on_the_screen(visit: Visit, tenants: Tenants) -> None:
     async with visit(tenants.a.caller) as client:
         for name in ("one", "two"):
