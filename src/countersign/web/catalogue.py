@@ -56,10 +56,11 @@ def error_messages() -> Iterator[tuple[str, str]]:
 def sql_messages() -> Iterator[tuple[str, str]]:
     """``(message, file)`` of what SQL refuses where people fill in records: each DETAIL, its ``%s`` as places."""
     for file in sorted((PACKAGE / "knowledge").rglob("objects.sql")):
+        where = file.relative_to(PACKAGE.parent).as_posix()
         for text in re.findall(r"DETAIL = (?:format\()?\s*'((?:[^']|'')+)'", file.read_text(encoding="utf-8")):
             first, *others = text.replace("''", "'").split("%s")
             places = zip("abcdefgh", others, strict=False)
-            yield first + "".join(f"%({name})s{part}" for name, part in places), file.relative_to(PACKAGE.parent).as_posix()
+            yield first + "".join(f"%({name})s{part}" for name, part in places), where
 
 
 def missing() -> list[str]:
