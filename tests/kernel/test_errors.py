@@ -38,7 +38,7 @@ WHOLE = [kind for kind in every(CountersignError) if kind.__module__ != FRAGMENT
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.__name__)
 def test_every_error_speaks_in_sentences(kind: type[CountersignError]) -> None:
     message = kind(**dict.fromkeys(re.findall(r"%\((\w+)\)s", kind.__doc__ or ""), "It.")).detail
-    assert message[0].isupper() or message[0] == "`", message
+    assert message[0].isupper() or message[0] in "`“", message
     assert message.endswith("."), message
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from countersign.kernel.app import App
 from tests.conftest import Tenants
 from tests.knowledge.conftest import Visit
 
