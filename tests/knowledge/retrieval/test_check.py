@@ -114,7 +114,7 @@ def test_a_figure_that_follows_from_cited_ones_is_computed(answer: str, how: str
         ("Le prix passe de 45,50 € à 43,23 €, soit 5 % de moins.", "source unsupported unsupported"),
         ("Elle comprend 4 fournitures [1] :\n- plaque\n- rail\n- vis", "unsupported"),
         ("Budget de 5 000 € pour 25 m².", "question question"),
-        ("De 8,82 à 10,54 €", "source computed"),
+        ("De 8,82 à 10,54 € au total", "source computed"),
     ],
 )
 def test_statuses_in_order(answer: str, statuses: str) -> None:
