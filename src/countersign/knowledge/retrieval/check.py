@@ -6,7 +6,11 @@
   ("2 plaques"), only their count will do. A count of the items that the answer or a cited source lists is computed.
 - **computed**: recomputed exactly from two figures (or a listed sum): of the same sentence, of the question and the
   figures just before, of the cited sources; see `arithmetic` for units and for the odds of a coincidence.
-  A written equation must be true: `25 × 45,50 = 1 173,50` is unsupported and says what it should be.
+  Only what somebody would compute counts (see `plausible`): a sum is announced or written out, never guessed from afar.
+  A written equation must be true: `25 × 45,50 = 1 173,50` is unsupported and says what it should be; so is a share
+  taken of the wrong side ("15,6 % de plus" for 15,6 % less).
+- **whose**: a sentence that cites `[2]` or names a code speaks of that record: a figure that stands only in another
+  one is unsupported, and its `source` says where it stands.
 
 Numbers in words are not checked in an answer, but "deux plaques" in a source supports "2 plaques".
 """
@@ -14,13 +18,11 @@ Numbers in words are not checked in an answer, but "deux plaques" in a source su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from itertools import chain
-from typing import Any, Literal
 
 from .arithmetic import NEARBY, SENTENCE, SOURCE, recompute, rounds_to, scaled, total
-from .comparisons import announces_sum, compares, comparison_for
+from .comparisons import Ways, announces_sum, compares, comparison_for
 from .equations import equation_for
 from .evidence import QUESTION, SMALL, Evidence, about, counted_noun, is_count
 from .layout import Layout
@@ -28,8 +30,7 @@ from .numbers import Number, read_numbers
 from .operands import Operands, asked_amounts, leading
 from .subjects import Subjects
 from .units import PREFIXES
-
-Status = Literal["source", "question", "computed", "unsupported"]
+from .verdicts import NumberCheck, Status
 
 _PASSES = 3
 _RECALLED = 40
@@ -40,42 +41,9 @@ _ATTEMPTS = 250
 """Recomputations tried for one answer: past that a figure that is nowhere stays unsupported, and the time bounded."""
 
 
-@dataclass(frozen=True, slots=True)
-class NumberCheck:
-    """One figure of an answer (`text == answer[start:end]`) and what supports it; *source* counts from 1."""
-
-    text: str
-    start: int
-    end: int
-    value: Decimal
-    unit: str | None
-    status: Status
-    source: int | None = None
-    how: str | None = None
-
-
 def check_numbers(answer: str, sources: Sequence[str], question: str = "", locale: str = "fr") -> list[NumberCheck]:
     """Checks of all figures of *answer*, in order; *sources* in citation order. *locale* only formats `how`."""
     return _Check(answer, sources, question, locale).run()
-
-
-def as_json(checks: Sequence[NumberCheck]) -> dict[str, list[dict[str, Any]]]:
-    """`{"numbers": [{text, value, unit, status, source, start, end, how}]}`; values are exact decimal strings."""
-    return {
-        "numbers": [
-            {
-                "text": check.text,
-                "value": format(check.value, "f"),
-                "unit": check.unit,
-                "status": check.status,
-                "source": check.source,
-                "start": check.start,
-                "end": check.end,
-                "how": check.how,
-            }
-            for check in checks
-        ]
-    }
 
 
 class _Check:
@@ -98,7 +66,8 @@ class _Check:
         self.tried: dict[int, tuple[int, int]] = {}
         self.found: dict[int, tuple[Status, int | None, str | None]] = {}
         self.false: dict[int, str] = {}
-        self.attempts = _ATTEMPTS
+        self.attempts = self.comparisons = _ATTEMPTS
+        self.ways = Ways(answer)
 
     def run(self) -> list[NumberCheck]:
         for index, number in enumerate(self.numbers):
@@ -144,19 +113,21 @@ class _Check:
     def _comparisons(self) -> None:
         """Differences that the answer announces; a share taken of the wrong side says what it should be."""
         for index, number in enumerate(self.numbers):
-            if index in self.found or index in self.false or self.attempts <= 0:
+            if index in self.found or index in self.false or self.comparisons <= 0:
                 continue
-            span = self._words(index)
+            way = self.ways.of(number, self._words(index))
+            if way is None:
+                continue
+            self.comparisons -= 1
             before = [i for i in range(max(0, index - _RECALLED), index) if i in self.found][-_NEARBY:]
             mates = self._sentence_mates(index)
             for near in (mates, sorted({*before, *mates})):
-                told = comparison_for(self.answer, number, span, [self.numbers[i] for i in near], self.locale)
+                told = comparison_for(number, way, [self.numbers[i] for i in near], self.locale)
+                if told is not None and told.holds:
+                    self.found[index] = ("computed", None, told.text)
+                elif told is not None:
+                    self.false[index] = told.text
                 if told is not None:
-                    self.attempts -= 1
-                    if told.holds:
-                        self.found[index] = ("computed", None, told.text)
-                    else:
-                        self.false[index] = told.text
                     break
 
     def _scope(self, index: int) -> frozenset[int]:

@@ -6,6 +6,7 @@ More and less are said of different things: 53,90 € is 18,5 % more than 45,50 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -73,12 +74,29 @@ def announces_sum(text: str, span: Span) -> Literal["clearly", "perhaps"] | None
     return "perhaps" if _THEREFORE.search(text, *span) or "=" in text[slice(*span)] else None
 
 
-def comparison_for(
-    text: str, target: Number, span: Span, near: Sequence[Number], locale: str = "fr"
-) -> Comparison | None:
-    """What *target* is among differences of the figures *near* it; None when its sentence announces none."""
-    way = _way(text, target, span)
-    if way is None or target.value == 0:
+class Ways:
+    """Where a text says more, less or apart: found once, asked for each figure."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        found: list[tuple[int, Way]] = [(m.start(), way) for way, some in _WAYS for m in some.finditer(text)]
+        self._found = sorted(found)
+
+    def of(self, target: Number, span: Span) -> Way | None:
+        """Which difference *target* is said to be: words after it come first, then the nearest before it."""
+        sign = self._text[max(0, target.start - 2) : target.start].strip()[-1:]
+        if target.unit == "%" and (sign == "+" or target.value < 0):
+            return "more" if sign == "+" else "less"
+        at = bisect_left(self._found, (target.end,))
+        if at < len(self._found) and self._found[at][0] < min(span[1], target.end + _REACH):
+            return self._found[at][1]
+        at = bisect_left(self._found, (target.start,)) - 1
+        return self._found[at][1] if at >= 0 and self._found[at][0] >= span[0] else None
+
+
+def comparison_for(target: Number, way: Way, near: Sequence[Number], locale: str = "fr") -> Comparison | None:
+    """*target* as the difference of two figures *near* it, announced as *way*; None when it is that of none."""
+    if target.value == 0:
         return None
     pairs = [
         (low, high) if _size(low) < _size(high) else (high, low)
@@ -122,22 +140,6 @@ def _told(low: Number, high: Number, of: Number, share: Decimal, target: Number,
 
 def _decimals(number: Number) -> int:
     return min(12, max(0, -int(number.value.as_tuple().exponent)))
-
-
-def _way(text: str, target: Number, span: Span) -> Way | None:
-    """Which difference the words announce: those after the figure come first, then the nearest before it."""
-    start, end = span
-    sign = text[max(0, target.start - 2) : target.start].strip()[-1:]
-    if target.unit == "%" and (sign == "+" or target.value < 0):
-        return "more" if sign == "+" else "less"
-    spans = ((target.end, min(end, target.end + _REACH), min), (start, target.start, max))
-    for first, last, nearest in spans:
-        found: list[tuple[int, Way]] = [
-            (m.start(), way) for way, some in _WAYS for m in some.finditer(text, first, last)
-        ]
-        if found:
-            return nearest(found)[1]
-    return None
 
 
 def _comparable(a: Number, b: Number) -> bool:

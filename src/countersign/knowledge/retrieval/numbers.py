@@ -103,7 +103,10 @@ _LABEL = re.compile(
     "|hypothèse|question|réponse|partie|part|scénario)s?"
 )
 _YEAR_BEFORE = re.compile("en|depuis|année|avant|après|fin|début|courant|dès|in|since|year|millésime")
-_ENGLISH = re.compile(r"[€$£][0-9]|[0-9],[0-9]{3}\.[0-9]|(?<![0-9.])[0-9]+\.[0-9]{1,2}(?![0-9.])")
+_ENGLISH = re.compile(
+    r"(?<![0-9])(?<![0-9][ \u00a0\u202f])[€$£][ \u00a0]?[0-9]|[0-9],[0-9]{3}\.[0-9]"
+    r"|(?<![0-9.])[0-9]+\.[0-9]{1,2}(?![0-9.])"
+)
 _FRENCH = re.compile(r"(?<![0-9,])[0-9]+,[0-9]{1,2}(?![0-9,])|[0-9]{4},[0-9]")
 _LETTERS = re.compile(r"[^\W0-9_]\w*|@")
 _RANGE = re.compile(rf"{_SP}?(?:à|a|et|ou|to|and|or|[-–—/]){_SP}?")
