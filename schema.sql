@@ -134,6 +134,18 @@ END $$;
 
 COMMENT ON FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) IS 'Adds, renames or drops one column of the real table.';
 
+CREATE FUNCTION public.apply_dynamic_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE dynamic_tables SET row_count = row_count + NEW.rows, indexed_count = indexed_count + NEW.indexed WHERE id = NEW.table_id;
+    DELETE FROM dynamic_changes WHERE no = NEW.no;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.apply_dynamic_change() IS 'Trigger at the end of a transaction: the counts of a table become true.';
+
 CREATE PROCEDURE public.apply_tenant_policies()
     LANGUAGE plpgsql
     SET search_path TO 'public'
@@ -197,6 +209,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'Defined by users: row ' || p_table || ' of dynamic_tables.');
     EXECUTE format('CREATE TRIGGER touch BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at()', relation);
     CALL guard_tenant_table(relation::regclass);
+    CALL count_dynamic_table(p_table);
     FOR part IN SELECT value FROM jsonb_array_elements(definition -> 'columns') LOOP
         PERFORM dynamic_column_extras(relation, part);
     END LOOP;
@@ -624,6 +637,64 @@ END $$;
 
 COMMENT ON FUNCTION public.configure_tenant() IS 'Trigger: a new tenant starts with every key.';
 
+CREATE FUNCTION public.count_dynamic_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change bigint := 0;
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        change := (SELECT count(*) FROM new_rows WHERE deleted_at IS NULL);
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        change := change - (SELECT count(*) FROM old_rows WHERE deleted_at IS NULL);
+    END IF;
+    INSERT INTO dynamic_changes (tenant_id, table_id, rows, indexed)
+    SELECT t.tenant_id, t.id, change, 0 FROM dynamic_tables t WHERE t.table_name = TG_TABLE_NAME AND change <> 0;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.count_dynamic_rows() IS 'Trigger of each table of users: how many more rows live after a statement.';
+
+CREATE PROCEDURE public.count_dynamic_table(IN p_table bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- One trigger an event: PostgreSQL gives the rows of a statement to no other.
+DECLARE
+    relation text;
+    event text;
+BEGIN
+    SELECT format('dynamic.%I', t.table_name) INTO relation FROM dynamic_tables t WHERE t.id = p_table;
+    FOREACH event IN ARRAY '{INSERT,UPDATE,DELETE}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s REFERENCING %s%s FOR EACH STATEMENT EXECUTE FUNCTION count_dynamic_rows()',
+            'count_' || lower(event), event, relation, CASE WHEN event <> 'INSERT' THEN 'OLD TABLE AS old_rows ' ELSE '' END,
+            CASE WHEN event <> 'DELETE' THEN 'NEW TABLE AS new_rows' ELSE '' END);
+    END LOOP;
+    EXECUTE format('UPDATE dynamic_tables t SET row_count = (SELECT count(*) FROM %s WHERE deleted_at IS NULL), indexed_count = ('
+        ' SELECT count(*) FROM index_entries e WHERE e.tenant_id = t.tenant_id AND e.kind = t.name AND e.collection = t.qdrant_collection'
+        ' AND e.deleted_at IS NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash) WHERE t.id = $1', relation) USING p_table;
+END $_$;
+
+COMMENT ON PROCEDURE public.count_dynamic_table(IN p_table bigint) IS 'Begins to count one table of users.';
+
+CREATE FUNCTION public.count_indexed_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO dynamic_changes (tenant_id, table_id, rows, indexed)
+    SELECT t.tenant_id, t.id, 0, sum(e.change)
+    FROM (SELECT 1 AS change, n.* FROM new_entries n UNION ALL SELECT -1, o.* FROM old_entries o) e
+    JOIN dynamic_tables t ON t.tenant_id = e.tenant_id AND t.name = e.kind AND t.qdrant_collection = e.collection
+    WHERE e.deleted_at IS NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash
+    GROUP BY t.tenant_id, t.id HAVING sum(e.change) <> 0;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.count_indexed_rows() IS 'Trigger: how many more rows of users'' tables can be found after a statement.';
+
 CREATE FUNCTION public.count_messages() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -861,14 +932,14 @@ DECLARE
     referring text;
 BEGIN
     SELECT string_agg(DISTINCT t.name, ', ') INTO referring
-    FROM pg_constraint f JOIN dynamic_definitions t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
+    FROM pg_constraint f JOIN dynamic_tables t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
     WHERE f.contype = 'f' AND f.confrelid = relation::regclass AND f.conrelid <> f.confrelid AND t.tenant_id = current_tenant();
     IF referring IS NOT NULL THEN
         RAISE EXCEPTION 'table-in-use' USING ERRCODE = 'P0409',
             DETAIL = format('Other tables refer to this one: %s. Drop the column there first.', referring);
     END IF;
     EXECUTE format('DROP TABLE %s', relation);
-    DELETE FROM dynamic_definitions WHERE id = p_table AND tenant_id = current_tenant();
+    DELETE FROM dynamic_tables WHERE id = p_table AND tenant_id = current_tenant();
 END $$;
 
 COMMENT ON FUNCTION public.drop_dynamic_table(p_table bigint) IS 'Removes a table of the caller''s tenant with all its rows, unless another table refers to it.';
@@ -1106,21 +1177,6 @@ END $$;
 
 COMMENT ON FUNCTION public.dynamic_relation(p_table bigint) IS 'The real table of a definition, quoted; another tenant''s is not found.';
 
-CREATE FUNCTION public.dynamic_row_count(p_relation text) RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-DECLARE
-    found bigint := 0;
-BEGIN
-    IF to_regclass(format('dynamic.%I', p_relation)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM dynamic.%I WHERE deleted_at IS NULL', p_relation) INTO found;
-    END IF;
-    RETURN found;
-END $$;
-
-COMMENT ON FUNCTION public.dynamic_row_count(p_relation text) IS 'Live rows of a real table that the caller may see.';
-
 CREATE FUNCTION public.dynamic_rows(p_table bigint, p_filters jsonb, p_words text, p_sort text, p_down boolean, p_limit integer, p_offset bigint, p_value text, p_after bigint) RETURNS SETOF text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -1247,15 +1303,25 @@ CREATE FUNCTION public.end_import_of_job() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    failed bigint;
 BEGIN
+    UPDATE import_logs SET phase = NULL, seconds_left = NULL,
+        report = coalesce(report, '{}') || jsonb_build_object('undo_error', coalesce(NEW.error, NEW.status))
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND phase = 'undoing';
     UPDATE import_logs
     SET status = NEW.status, completed_at = now(), seconds_left = NULL,
         errors = CASE WHEN NEW.status = 'failed' THEN jsonb_build_array(jsonb_build_object('error', NEW.error)) ELSE errors END
-    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing');
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing')
+    RETURNING CASE WHEN status = 'failed' AND NOT dry_run THEN id END INTO failed;
+    IF failed IS NOT NULL THEN
+        INSERT INTO jobs (tenant_id, name, args, max_attempts, actor_id)
+        VALUES (NEW.tenant_id, 'imports.failed', jsonb_build_object('import_id', failed), 5, NEW.actor_id);
+    END IF;
     RETURN NULL;
 END $$;
 
-COMMENT ON FUNCTION public.end_import_of_job() IS 'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on.';
+COMMENT ON FUNCTION public.end_import_of_job() IS 'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on; another job tells of the failure.';
 
 CREATE FUNCTION public.end_index_job(p_job bigint, p_collection text) RETURNS boolean
     LANGUAGE plpgsql
@@ -2669,10 +2735,14 @@ BEGIN
         WHERE c.oid = p_table AND c.relkind IN ('r', 'p') AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('dynamic'))) THEN
         RAISE EXCEPTION 'not-a-record-table' USING ERRCODE = 'P0422', DETAIL = format('%s holds no records.', p_table);
     END IF;
+    PERFORM set_config('work_mem', '64MB', true);
+    PERFORM gin_clean_pending_list(i.indexrelid)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+    WHERE i.indrelid = p_table;
     EXECUTE format('ANALYZE %s', p_table);
 END $$;
 
-COMMENT ON FUNCTION public.refresh_statistics(p_table regclass) IS 'ANALYZE after a large import: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
+COMMENT ON FUNCTION public.refresh_statistics(p_table regclass) IS 'ANALYZE after a large import, and order in its indexes of texts: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
 
 CREATE FUNCTION public.refresh_words(p_entries bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -3723,98 +3793,50 @@ ALTER TABLE public.documents ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE public.dynamic_definitions (
-    id bigint CONSTRAINT dynamic_tables_id_not_null NOT NULL,
-    tenant_id bigint DEFAULT public.current_tenant() CONSTRAINT dynamic_tables_tenant_id_not_null NOT NULL,
-    name character varying(100) CONSTRAINT dynamic_tables_name_not_null NOT NULL,
-    table_name character varying(100) CONSTRAINT dynamic_tables_table_name_not_null NOT NULL,
+CREATE TABLE public.dynamic_changes (
+    no bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    table_id bigint NOT NULL,
+    rows integer NOT NULL,
+    indexed integer NOT NULL
+);
+
+ALTER TABLE ONLY public.dynamic_changes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.dynamic_changes IS 'How much the counts of dynamic_tables change by the transaction that is under way; empty in between.';
+
+ALTER TABLE public.dynamic_changes ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dynamic_changes_no_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.dynamic_tables (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    name character varying(100) NOT NULL,
+    table_name character varying(100) NOT NULL,
     description text,
-    schema_definition jsonb CONSTRAINT dynamic_tables_schema_definition_not_null NOT NULL,
+    schema_definition jsonb NOT NULL,
     qdrant_collection character varying(100),
     embedding_template text,
+    row_count integer DEFAULT 0 NOT NULL,
+    indexed_count integer DEFAULT 0 NOT NULL,
     created_by bigint DEFAULT public.current_actor(),
-    created_at timestamp with time zone DEFAULT now() CONSTRAINT dynamic_tables_created_at_not_null NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() CONSTRAINT dynamic_tables_updated_at_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT dynamic_tables_schema_definition_check CHECK (((jsonb_typeof((schema_definition -> 'columns'::text)) = 'array'::text) IS TRUE)),
     CONSTRAINT dynamic_tables_table_name_check CHECK (((table_name)::text ~ '^[a-z][a-z0-9_]{0,62}$'::text))
 );
 
-ALTER TABLE ONLY public.dynamic_definitions FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY public.dynamic_tables FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE public.dynamic_definitions IS 'What the tables of users are; table_name is a real table in schema dynamic.';
+COMMENT ON TABLE public.dynamic_tables IS 'Tables that users defined; table_name is a real table in schema dynamic.';
 
-CREATE TABLE public.index_entries (
-    no bigint NOT NULL,
-    id uuid,
-    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
-    collection character varying(100) NOT NULL,
-    kind character varying(100) NOT NULL,
-    source_table character varying(100) NOT NULL,
-    source_id bigint NOT NULL,
-    title text,
-    code text,
-    code_key text,
-    url text,
-    content text DEFAULT ''::text NOT NULL,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    words integer,
-    text_hash bytea,
-    vector_hash bytea,
-    content_hash bytea,
-    indexed_hash bytea,
-    indexed_in integer,
-    embedder character varying(150),
-    indexed_at timestamp with time zone,
-    is_stale boolean DEFAULT true NOT NULL,
-    attempts smallint DEFAULT 0 NOT NULL,
-    error text,
-    not_before timestamp with time zone DEFAULT now() NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    CONSTRAINT index_entries_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text))
-);
-
-ALTER TABLE ONLY public.index_entries FORCE ROW LEVEL SECURITY;
-
-COMMENT ON TABLE public.index_entries IS 'What can be found: one entry for each source row or passage, as it was last read.';
-
-COMMENT ON COLUMN public.index_entries.id IS 'UUIDv5 of kind and source: the id of its point. NULL until it is first read.';
-
-COMMENT ON COLUMN public.index_entries.code_key IS 'The code with nothing but lower-case letters and digits.';
-
-COMMENT ON COLUMN public.index_entries.words IS 'Length for BM25; NULL while its words are not in index_postings.';
-
-COMMENT ON COLUMN public.index_entries.text_hash IS 'SHA-256 of the text that is to be embedded.';
-
-COMMENT ON COLUMN public.index_entries.vector_hash IS 'The text_hash whose vector is in generation indexed_in; equal texts share their vector.';
-
-COMMENT ON COLUMN public.index_entries.content_hash IS 'SHA-256 of text and payload as last read from the source.';
-
-COMMENT ON COLUMN public.index_entries.indexed_hash IS 'The content_hash whose vector and payload are in generation indexed_in.';
-
-COMMENT ON COLUMN public.index_entries.is_stale IS 'The source has changed since it was last read.';
-
-CREATE VIEW public.dynamic_tables WITH (security_invoker='true') AS
- SELECT id,
-    tenant_id,
-    name,
-    table_name,
-    description,
-    schema_definition,
-    qdrant_collection,
-    embedding_template,
-    public.dynamic_row_count((table_name)::text) AS row_count,
-    ( SELECT count(*) AS count
-           FROM public.index_entries e
-          WHERE ((e.tenant_id = t.tenant_id) AND ((e.kind)::text = (t.name)::text) AND ((e.collection)::text = (t.qdrant_collection)::text) AND (e.deleted_at IS NULL) AND (e.indexed_hash IS NOT NULL) AND (NOT e.is_stale) AND (e.indexed_hash = e.content_hash))) AS indexed_count,
-    created_by,
-    created_at,
-    updated_at
-   FROM public.dynamic_definitions t;
-
-COMMENT ON VIEW public.dynamic_tables IS 'Tables that users defined, with how many rows each has and how many of them are indexed: counted by whoever asks for these columns.';
-
-ALTER TABLE public.dynamic_definitions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+ALTER TABLE public.dynamic_tables ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.dynamic_tables_id_seq
     START WITH 1
     INCREMENT BY 1
@@ -4172,6 +4194,57 @@ ALTER TABLE public.index_corpora ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.index_entries (
+    no bigint NOT NULL,
+    id uuid,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    collection character varying(100) NOT NULL,
+    kind character varying(100) NOT NULL,
+    source_table character varying(100) NOT NULL,
+    source_id bigint NOT NULL,
+    title text,
+    code text,
+    code_key text,
+    url text,
+    content text DEFAULT ''::text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    words integer,
+    text_hash bytea,
+    vector_hash bytea,
+    content_hash bytea,
+    indexed_hash bytea,
+    indexed_in integer,
+    embedder character varying(150),
+    indexed_at timestamp with time zone,
+    is_stale boolean DEFAULT true NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    error text,
+    not_before timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT index_entries_payload_check CHECK ((jsonb_typeof(payload) = 'object'::text))
+);
+
+ALTER TABLE ONLY public.index_entries FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.index_entries IS 'What can be found: one entry for each source row or passage, as it was last read.';
+
+COMMENT ON COLUMN public.index_entries.id IS 'UUIDv5 of kind and source: the id of its point. NULL until it is first read.';
+
+COMMENT ON COLUMN public.index_entries.code_key IS 'The code with nothing but lower-case letters and digits.';
+
+COMMENT ON COLUMN public.index_entries.words IS 'Length for BM25; NULL while its words are not in index_postings.';
+
+COMMENT ON COLUMN public.index_entries.text_hash IS 'SHA-256 of the text that is to be embedded.';
+
+COMMENT ON COLUMN public.index_entries.vector_hash IS 'The text_hash whose vector is in generation indexed_in; equal texts share their vector.';
+
+COMMENT ON COLUMN public.index_entries.content_hash IS 'SHA-256 of text and payload as last read from the source.';
+
+COMMENT ON COLUMN public.index_entries.indexed_hash IS 'The content_hash whose vector and payload are in generation indexed_in.';
+
+COMMENT ON COLUMN public.index_entries.is_stale IS 'The source has changed since it was last read.';
 
 ALTER TABLE public.index_entries ALTER COLUMN no ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.index_entries_no_seq
@@ -5377,16 +5450,19 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_uuid_key UNIQUE (uuid);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_changes
+    ADD CONSTRAINT dynamic_changes_pkey PRIMARY KEY (no);
+
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_table_name_key UNIQUE (table_name);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_id_key UNIQUE (tenant_id, id);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_name_key UNIQUE (tenant_id, name);
 
 ALTER TABLE ONLY public.events
@@ -5782,9 +5858,9 @@ CREATE UNIQUE INDEX idx_documents_sha256 ON public.documents USING btree (tenant
 
 CREATE INDEX idx_documents_source ON public.documents USING btree (tenant_id, collection, source) WHERE (deleted_at IS NULL);
 
-CREATE INDEX idx_dynamic_tables_name ON public.dynamic_definitions USING btree (table_name);
+CREATE INDEX idx_dynamic_tables_name ON public.dynamic_tables USING btree (table_name);
 
-CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_definitions USING btree (tenant_id);
+CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_tables USING btree (tenant_id);
 
 CREATE INDEX idx_events_tenant ON public.events USING btree (tenant_id, id DESC);
 
@@ -6070,7 +6146,9 @@ CREATE TRIGGER documents_touch BEFORE UPDATE ON public.documents FOR EACH ROW EX
 
 CREATE TRIGGER documents_transition BEFORE UPDATE OF status ON public.documents FOR EACH ROW EXECUTE FUNCTION public.check_transition('document', 'status');
 
-CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_definitions FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
+CREATE CONSTRAINT TRIGGER dynamic_changes_apply AFTER INSERT ON public.dynamic_changes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.apply_dynamic_change();
+
+CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
 CREATE TRIGGER events_insert_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
@@ -6096,9 +6174,11 @@ CREATE TRIGGER import_logs_begin BEFORE INSERT ON public.import_logs FOR EACH RO
 
 CREATE TRIGGER import_logs_transition BEFORE UPDATE OF status ON public.import_logs FOR EACH ROW EXECUTE FUNCTION public.check_transition('import', 'status');
 
+CREATE TRIGGER index_entries_count AFTER UPDATE ON public.index_entries REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION public.count_indexed_rows();
+
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
 
-CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'imports.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
+CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = ANY ((ARRAY['imports.run'::character varying, 'imports.undo'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
 
 CREATE TRIGGER jobs_fail_document AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'documents.convert'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.fail_document();
 
@@ -6338,10 +6418,13 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_changes
+    ADD CONSTRAINT dynamic_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
 
-ALTER TABLE ONLY public.dynamic_definitions
+ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.events
@@ -6659,7 +6742,9 @@ ALTER TABLE public.document_pieces ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.documents ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE public.dynamic_definitions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.dynamic_changes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.dynamic_tables ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
@@ -6745,7 +6830,9 @@ CREATE POLICY system_all ON public.document_pieces TO countersign_system USING (
 
 CREATE POLICY system_all ON public.documents TO countersign_system USING (true) WITH CHECK (true);
 
-CREATE POLICY system_all ON public.dynamic_definitions TO countersign_system USING (true) WITH CHECK (true);
+CREATE POLICY system_all ON public.dynamic_changes TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.dynamic_tables TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.events TO countersign_system USING (true) WITH CHECK (true);
 
@@ -6877,7 +6964,9 @@ CREATE POLICY tenant_only ON public.document_pieces TO countersign_app USING ((t
 
 CREATE POLICY tenant_only ON public.documents TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
-CREATE POLICY tenant_only ON public.dynamic_definitions TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+CREATE POLICY tenant_only ON public.dynamic_changes TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.dynamic_tables TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -7037,6 +7126,8 @@ GRANT ALL ON FUNCTION public.collection_tenants(p_collection text) TO countersig
 
 REVOKE ALL ON FUNCTION public.configure_tenant() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.configure_tenant() TO countersign_app;
+
+REVOKE ALL ON PROCEDURE public.count_dynamic_table(IN p_table bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.create_vector_table(p_name text, p_dimensions integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_vector_table(p_name text, p_dimensions integer) TO countersign_app;
@@ -7242,11 +7333,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.document_pieces TO countersign
 GRANT USAGE ON SEQUENCE public.documents_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.documents_id_seq TO countersign_system;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_definitions TO countersign_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_definitions TO countersign_system;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_changes TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_changes TO countersign_system;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_system;
+GRANT USAGE ON SEQUENCE public.dynamic_changes_no_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.dynamic_changes_no_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_system;
@@ -7315,6 +7406,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_corpora TO countersign_s
 
 GRANT USAGE ON SEQUENCE public.index_corpora_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.index_corpora_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.index_entries TO countersign_system;
 
 GRANT USAGE ON SEQUENCE public.index_entries_no_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.index_entries_no_seq TO countersign_system;

@@ -1,4 +1,4 @@
--- Files are kept in pieces, so that nobody ever holds a whole one; the counts of users' tables are counted when asked for.
+-- Files are kept in pieces, so that nobody ever holds a whole one; the counts of users' tables are kept as rows change.
 
 CREATE TABLE document_pieces (
     tenant_id   bigint NOT NULL DEFAULT current_tenant() REFERENCES tenants (id),
@@ -18,8 +18,12 @@ WHERE length(d.original) > 0;
 ALTER TABLE documents DROP COLUMN original;
 COMMENT ON TABLE documents IS 'Files and texts that agents may quote; source is where it came from, document_pieces the bytes as uploaded.';
 
--- The view dynamic_tables (knowledge/tables/objects.sql) adds row_count and indexed_count, which are true whenever they are read.
-ALTER TABLE dynamic_tables RENAME TO dynamic_definitions;
-ALTER TABLE dynamic_definitions DROP COLUMN row_count, DROP COLUMN indexed_count;
-COMMENT ON TABLE dynamic_definitions IS 'What the tables of users are; table_name is a real table in schema dynamic.';
-CREATE VIEW dynamic_tables AS SELECT * FROM dynamic_definitions;
+-- A change is counted when its transaction ends (knowledge/tables/objects.sql), so that whoever writes waits for nobody before.
+CREATE TABLE dynamic_changes (
+    no        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id bigint NOT NULL DEFAULT current_tenant() REFERENCES tenants (id),
+    table_id  bigint NOT NULL,
+    rows      integer NOT NULL,
+    indexed   integer NOT NULL
+);
+COMMENT ON TABLE dynamic_changes IS 'How much the counts of dynamic_tables change by the transaction that is under way; empty in between.';

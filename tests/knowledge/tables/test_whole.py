@@ -76,15 +76,42 @@ async def test_a_table_that_others_need_is_not_deleted(db: Database, tenants: Te
 
 
 async def test_counts_are_true_for_whoever_reads_the_columns(house: App, tenants: Tenants) -> None:
+    counts = "SELECT row_count, indexed_count FROM dynamic_tables"
+    indexed = "UPDATE index_entries SET is_stale = false, content_hash = '1', indexed_hash = %(to)s"
+    entries = "INSERT INTO index_entries (collection, kind, source_table, source_id) SELECT 'products', 'products', 'products', n"
     async with house.db.transaction(tenants.a.caller) as tx:
         table = await service.create(tx, "products", PRODUCTS)
         for code in "abc":
             await rows.add(tx, table, {"code": code, "name": code})
         await rows.delete(tx, table, 1)
-        counted = await tx.one(dict[str, Any], "SELECT row_count, indexed_count FROM dynamic_tables")
-    assert counted == {"row_count": 2, "indexed_count": 0}
+        await rows.update(tx, table, 2, {"stock": 7})
+        await tx.run(f"{entries} FROM generate_series(2, 3) n")
+    async with house.db.transaction(tenants.a.caller) as tx:
+        assert await tx.one(dict[str, Any], counts) == {"row_count": 2, "indexed_count": 0}
+        await tx.run(indexed, to=b"1")
     async with house.db.transaction(tenants.b.caller) as tx:
         assert await tx.all(dict[str, Any], "SELECT * FROM dynamic_tables") == []
+    with pytest.raises(RuntimeError):
+        async with house.db.transaction(tenants.a.caller) as tx:
+            await rows.delete(tx, table, 2)
+            raise RuntimeError
+    async with house.db.transaction(tenants.a.caller) as tx:
+        assert await tx.one(dict[str, Any], counts) == {"row_count": 2, "indexed_count": 2}
+        await tx.run(f"{indexed} WHERE source_id = 2", to=None)
+    async with house.db.transaction(tenants.a.caller) as tx:
+        assert await tx.one(dict[str, Any], counts) == {"row_count": 2, "indexed_count": 1}
+        assert await tx.value("SELECT count(*) FROM dynamic_changes") == 0
+
+
+async def test_whoever_counts_waits_only_at_the_end(house: App, tenants: Tenants) -> None:
+    async with house.db.transaction(tenants.a.caller) as tx:
+        table = await service.create(tx, "products", PRODUCTS)
+    async with house.db.transaction(tenants.a.caller) as slow:
+        await rows.add(slow, table, {"code": "a", "name": "a"})
+        async with house.db.transaction(tenants.a.caller) as quick:
+            await rows.add(quick, table, {"code": "b", "name": "b"})
+    async with house.db.transaction(tenants.a.caller, read_only=True) as tx:
+        assert (await service.table(tx, "products")).row_count == 2
 
 
 async def test_changes_of_rows_are_told_by_the_name_of_their_table(db: Database, tenants: Tenants) -> None:

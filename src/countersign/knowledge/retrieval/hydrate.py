@@ -113,7 +113,7 @@ def hydrator(table: str) -> Hydrator:
 
 async def hydratable(tx: Tx) -> dict[str, Hydrator]:
     """Every table that can be hydrated here, by name: ours, and those that users defined."""
-    every = await tables.definitions(tx)
+    every = await tables.tables(tx)
     return {**REGISTRY, **{of.name: Dynamic(of, every) for of in every}}
 
 
@@ -130,7 +130,7 @@ async def hydrator_of(tx: Tx, table: str) -> Hydrator:
 @agents.describe_with
 async def described(tx: Tx) -> dict[str, Hydratable]:
     """What agents may choose from: tables with their fields and relations."""
-    kept = {of.name: of.qdrant_collection or of.name for of in await tables.definitions(tx)}
+    kept = {of.name: of.qdrant_collection or of.name for of in await tables.tables(tx)}
     return {
         name: Hydratable(name, name if name in kept else KIND, one.fields, tuple(sorted(one.relations)), kept.get(name))
         for name, one in (await hydratable(tx)).items()

@@ -80,7 +80,7 @@ async def create_table(app: House, caller: Who, body: NewTableBody) -> Response:
 async def read_table(app: House, caller: Who, name: Name) -> Response:
     """One table: its definition, how many rows it has, how many of them are indexed."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return _reply(_table(await service.table(tx, name, counted=True)))
+        return _reply(_table(await service.table(tx, name)))
 
 
 @routes.on("PATCH /dynamic-tables/{name}", permission="tables.manage")
@@ -94,7 +94,7 @@ async def update_table(app: House, caller: Who, name: Name, body: TableBody) -> 
         if "embedding_template" in body.model_fields_set:
             given["template"] = body.embedding_template
         await service.describe(tx, name, **given)
-        return _reply(_table(await service.table(tx, name, counted=True)))
+        return _reply(_table(await service.table(tx, name)))
 
 
 @routes.on("DELETE /dynamic-tables/{name}", permission="tables.manage", status_code=204)
@@ -112,7 +112,7 @@ async def add_column(app: House, caller: Who, name: Name, body: dict[str, Any]) 
     """Adds a column, written as in a definition."""
     async with app.db.transaction(caller) as tx:
         await service.add_column(tx, name, body)
-        return _reply(_table(await service.table(tx, name, counted=True)), 201)
+        return _reply(_table(await service.table(tx, name)), 201)
 
 
 @routes.on("PATCH /dynamic-tables/{name}/columns/{column}", permission="tables.manage")
@@ -120,7 +120,7 @@ async def rename_column(app: House, caller: Who, name: Name, column: Name, body:
     """Renames a column, in the template too."""
     async with app.db.transaction(caller) as tx:
         await service.rename_column(tx, name, column, body.name)
-        return _reply(_table(await service.table(tx, name, counted=True)))
+        return _reply(_table(await service.table(tx, name)))
 
 
 @routes.on("DELETE /dynamic-tables/{name}/columns/{column}", permission="tables.manage")
@@ -130,7 +130,7 @@ async def drop_column(
     """Drops a column and what it holds; *confirm* repeats its name."""
     async with app.db.transaction(caller) as tx:
         await service.drop_column(tx, name, column, confirm=confirm)
-        return _reply(_table(await service.table(tx, name, counted=True)))
+        return _reply(_table(await service.table(tx, name)))
 
 
 @routes.on("POST /dynamic-tables/{name}/preview", permission="tables.view")

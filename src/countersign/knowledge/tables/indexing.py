@@ -15,7 +15,7 @@ queries = sql.load(__package__ or "")
 @index.resolve_with
 async def source(tx: Tx, kind: str) -> index.Source | None:
     """The source of the table that is named *kind*; None when the tenant has none."""
-    of = await tx.first(Table, queries.definition, name=kind)
+    of = await tx.first(Table, queries.tables, name=kind)
     if of is None:
         return None
     read = replace(queries.read_entries, text=queries.read_entries.text.replace("%(table)s", str(int(of.id))))

@@ -100,7 +100,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One row of ``dynamic_tables``; the counts are counted when it is read as a whole."""
+    """One row of ``dynamic_tables``."""
 
     id: TableId
     name: str

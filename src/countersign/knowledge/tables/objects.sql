@@ -1,33 +1,8 @@
 -- Tables that users define: what they are, safe DDL for them, and their rows. Names are quoted by %I, values by %L, always.
 
 CREATE OR REPLACE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection,
-    embedding_template ON dynamic_definitions
+    embedding_template ON dynamic_tables
     FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at();
-
-CREATE OR REPLACE FUNCTION dynamic_row_count(p_relation text) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
-DECLARE
-    found bigint := 0;
-BEGIN
-    IF to_regclass(format('dynamic.%I', p_relation)) IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM dynamic.%I WHERE deleted_at IS NULL', p_relation) INTO found;
-    END IF;
-    RETURN found;
-END $$;
-COMMENT ON FUNCTION dynamic_row_count(text) IS 'Live rows of a real table that the caller may see.';
-
-DROP VIEW IF EXISTS dynamic_tables;
-CREATE VIEW dynamic_tables WITH (security_invoker = true) AS
-    SELECT t.id, t.tenant_id, t.name, t.table_name, t.description, t.schema_definition, t.qdrant_collection, t.embedding_template,
-           dynamic_row_count(t.table_name) AS row_count, (
-               SELECT count(*) FROM index_entries e
-               WHERE e.tenant_id = t.tenant_id AND e.kind = t.name AND e.collection = t.qdrant_collection
-                 AND e.deleted_at IS NULL AND e.indexed_hash IS NOT NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash
-           ) AS indexed_count, t.created_by, t.created_at, t.updated_at
-    FROM dynamic_definitions t;
-COMMENT ON VIEW dynamic_tables IS
-    'Tables that users defined, with how many rows each has and how many of them are indexed: counted by whoever asks for these columns.';
-GRANT SELECT, INSERT, UPDATE, DELETE ON dynamic_tables TO countersign_app, countersign_system;
 
 CREATE OR REPLACE FUNCTION dynamic_name(p_name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
@@ -65,6 +40,87 @@ BEGIN
     RETURN relation;
 END $$;
 COMMENT ON FUNCTION dynamic_relation(bigint) IS 'The real table of a definition, quoted; another tenant''s is not found.';
+
+-- ── Counts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+-- row_count and indexed_count change with the rows and their entries. The row of dynamic_tables is the last that a transaction
+-- takes, at its end: taken earlier, an import and the indexer would wait for each other.
+
+CREATE OR REPLACE FUNCTION count_dynamic_rows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    change bigint := 0;
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        change := (SELECT count(*) FROM new_rows WHERE deleted_at IS NULL);
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        change := change - (SELECT count(*) FROM old_rows WHERE deleted_at IS NULL);
+    END IF;
+    INSERT INTO dynamic_changes (tenant_id, table_id, rows, indexed)
+    SELECT t.tenant_id, t.id, change, 0 FROM dynamic_tables t WHERE t.table_name = TG_TABLE_NAME AND change <> 0;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION count_dynamic_rows() IS 'Trigger of each table of users: how many more rows live after a statement.';
+
+CREATE OR REPLACE FUNCTION count_indexed_rows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO dynamic_changes (tenant_id, table_id, rows, indexed)
+    SELECT t.tenant_id, t.id, 0, sum(e.change)
+    FROM (SELECT 1 AS change, n.* FROM new_entries n UNION ALL SELECT -1, o.* FROM old_entries o) e
+    JOIN dynamic_tables t ON t.tenant_id = e.tenant_id AND t.name = e.kind AND t.qdrant_collection = e.collection
+    WHERE e.deleted_at IS NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash
+    GROUP BY t.tenant_id, t.id HAVING sum(e.change) <> 0;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION count_indexed_rows() IS 'Trigger: how many more rows of users'' tables can be found after a statement.';
+CREATE OR REPLACE TRIGGER index_entries_count AFTER UPDATE ON index_entries
+    REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION count_indexed_rows();
+
+CREATE OR REPLACE FUNCTION apply_dynamic_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE dynamic_tables SET row_count = row_count + NEW.rows, indexed_count = indexed_count + NEW.indexed WHERE id = NEW.table_id;
+    DELETE FROM dynamic_changes WHERE no = NEW.no;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION apply_dynamic_change() IS 'Trigger at the end of a transaction: the counts of a table become true.';
+DROP TRIGGER IF EXISTS dynamic_changes_apply ON dynamic_changes;
+CREATE CONSTRAINT TRIGGER dynamic_changes_apply AFTER INSERT ON dynamic_changes DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION apply_dynamic_change();
+
+CREATE OR REPLACE PROCEDURE count_dynamic_table(p_table bigint)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- One trigger an event: PostgreSQL gives the rows of a statement to no other.
+DECLARE
+    relation text;
+    event text;
+BEGIN
+    SELECT format('dynamic.%I', t.table_name) INTO relation FROM dynamic_tables t WHERE t.id = p_table;
+    FOREACH event IN ARRAY '{INSERT,UPDATE,DELETE}'::text[] LOOP
+        EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s REFERENCING %s%s FOR EACH STATEMENT EXECUTE FUNCTION count_dynamic_rows()',
+            'count_' || lower(event), event, relation, CASE WHEN event <> 'INSERT' THEN 'OLD TABLE AS old_rows ' ELSE '' END,
+            CASE WHEN event <> 'DELETE' THEN 'NEW TABLE AS new_rows' ELSE '' END);
+    END LOOP;
+    EXECUTE format('UPDATE dynamic_tables t SET row_count = (SELECT count(*) FROM %s WHERE deleted_at IS NULL), indexed_count = ('
+        ' SELECT count(*) FROM index_entries e WHERE e.tenant_id = t.tenant_id AND e.kind = t.name AND e.collection = t.qdrant_collection'
+        ' AND e.deleted_at IS NULL AND NOT e.is_stale AND e.indexed_hash = e.content_hash) WHERE t.id = $1', relation) USING p_table;
+END $$;
+COMMENT ON PROCEDURE count_dynamic_table(bigint) IS 'Begins to count one table of users.';
+REVOKE ALL ON PROCEDURE count_dynamic_table(bigint) FROM PUBLIC;
+
+DO $$
+-- Tables that were made before they were counted.
+DECLARE
+    uncounted bigint;
+BEGIN
+    FOR uncounted IN
+        SELECT t.id FROM dynamic_tables t JOIN pg_class c ON c.oid = to_regclass(format('dynamic.%I', t.table_name))
+        WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = 'count_insert')
+    LOOP
+        CALL count_dynamic_table(uncounted);
+    END LOOP;
+END $$;
 
 -- ── Definition ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,6 +188,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'Defined by users: row ' || p_table || ' of dynamic_tables.');
     EXECUTE format('CREATE TRIGGER touch BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at()', relation);
     CALL guard_tenant_table(relation::regclass);
+    CALL count_dynamic_table(p_table);
     FOR part IN SELECT value FROM jsonb_array_elements(definition -> 'columns') LOOP
         PERFORM dynamic_column_extras(relation, part);
     END LOOP;
@@ -179,14 +236,14 @@ DECLARE
     referring text;
 BEGIN
     SELECT string_agg(DISTINCT t.name, ', ') INTO referring
-    FROM pg_constraint f JOIN dynamic_definitions t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
+    FROM pg_constraint f JOIN dynamic_tables t ON f.conrelid = to_regclass(format('dynamic.%I', t.table_name))
     WHERE f.contype = 'f' AND f.confrelid = relation::regclass AND f.conrelid <> f.confrelid AND t.tenant_id = current_tenant();
     IF referring IS NOT NULL THEN
         RAISE EXCEPTION 'table-in-use' USING ERRCODE = 'P0409',
             DETAIL = format('Other tables refer to this one: %s. Drop the column there first.', referring);
     END IF;
     EXECUTE format('DROP TABLE %s', relation);
-    DELETE FROM dynamic_definitions WHERE id = p_table AND tenant_id = current_tenant();
+    DELETE FROM dynamic_tables WHERE id = p_table AND tenant_id = current_tenant();
 END $$;
 COMMENT ON FUNCTION drop_dynamic_table(bigint) IS 'Removes a table of the caller''s tenant with all its rows, unless another table refers to it.';
 

@@ -82,7 +82,7 @@ async def read_table(
     """The data grid; words and one condition narrow it, a heading sorts it."""
     filters = _filters(column, op, value)
     async with app.db.transaction(caller, read_only=True) as tx:
-        of = await service.table(tx, name, counted=True)
+        of = await service.table(tx, name)
         found = await rows.rows(tx, of, filters=filters, q=q, sort=sort, limit=PER_PAGE, offset=offset)
         total = await rows.count(tx, of, filters=filters, q=q)
     chosen: dict[str, Any] = {"q": q or "", "column": column, "op": op, "value": value, "sort": sort, "offset": offset}
@@ -129,7 +129,7 @@ async def delete_table(
         return RedirectResponse("/records/tables", 303)
     except CountersignError as error:
         async with app.db.transaction(caller, read_only=True) as tx:
-            of = await service.table(tx, name, counted=True)
+            of = await service.table(tx, name)
             known = await _references(tx)
         form = _form([Line()], known)
         return page(request, "tables/schema.html", status=error.status, of=of, tab="schema", error=error, **form)
@@ -197,7 +197,7 @@ async def change_row(request: Request, app: House, caller: Who, name: Name, numb
 async def read_schema(request: Request, app: House, caller: Who, name: Name) -> Response:
     """The columns, and what can be changed about them."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        of = await service.table(tx, name, counted=True)
+        of = await service.table(tx, name)
         known = await _references(tx)
     return page(request, "tables/schema.html", of=of, tab="schema", **_form([Line()], known))
 
@@ -218,7 +218,7 @@ async def change_schema(request: Request, app: House, caller: Who, name: Name) -
         return RedirectResponse(f"/records/tables/{name}/schema", 303)
     except CountersignError as error:
         async with app.db.transaction(caller, read_only=True) as tx:
-            of = await service.table(tx, name, counted=True)
+            of = await service.table(tx, name)
             known = await _references(tx)
         form_data = _form(lines[:1], known)
         return page(request, "tables/schema.html", status=error.status, of=of, tab="schema", error=error, **form_data)
@@ -228,7 +228,7 @@ async def change_schema(request: Request, app: House, caller: Who, name: Name) -
 async def read_template(request: Request, app: House, caller: Who, name: Name) -> Response:
     """How a row reads to the index, shown on a real row."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        of = await service.table(tx, name, counted=True)
+        of = await service.table(tx, name)
         shown = await service.preview(tx, name, of.embedding_template)
     data: dict[str, Any] = {"text": of.embedding_template or "", "description": of.description or ""}
     return page(request, "tables/template.html", of=of, tab="template", preview=shown, **data)
@@ -254,7 +254,7 @@ async def change_template(
     except CountersignError as refused:
         error = refused
     async with app.db.transaction(caller, read_only=True) as tx:
-        of = await service.table(tx, name, counted=True)
+        of = await service.table(tx, name)
     data: dict[str, Any] = {"text": text, "description": description, "saved": action == "save" and not error}
     status = error.status if error else 200
     return page(
@@ -274,7 +274,7 @@ def _form(lines: list[Line], known: list[str]) -> dict[str, Any]:
 
 
 async def _references(tx: Tx) -> list[str]:
-    return ["ouvrages", *(each.name for each in await service.definitions(tx))]
+    return ["ouvrages", *(each.name for each in await service.tables(tx))]
 
 
 def _refused(request: Request, of: Table, row: Any, values: dict[str, Any], error: CountersignError) -> Response:

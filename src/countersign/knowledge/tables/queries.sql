@@ -6,21 +6,9 @@ FROM dynamic_tables t
 WHERE %(name)s::text IS NULL OR t.name = %(name)s::text
 ORDER BY t.name;
 
--- definition
--- What one table is, without counting; it may be locked against another change of it.
-SELECT t.id, t.name, t.table_name, t.description, t.schema_definition, t.qdrant_collection, t.embedding_template, t.created_at,
-       t.updated_at, 0::bigint AS row_count, 0::bigint AS indexed_count
-FROM dynamic_tables t WHERE t.name = %(name)s::text;
-
 -- lock_table
 -- Whoever changes a table is alone with it until the commit.
-SELECT id FROM dynamic_definitions WHERE name = %(name)s::text FOR UPDATE;
-
--- definitions
--- What the tables are, without counting.
-SELECT t.id, t.name, t.table_name, t.description, t.schema_definition, t.qdrant_collection, t.embedding_template, t.created_at,
-       t.updated_at, 0::bigint AS row_count, 0::bigint AS indexed_count
-FROM dynamic_tables t ORDER BY t.name;
+SELECT id FROM dynamic_tables WHERE name = %(name)s::text FOR UPDATE;
 
 -- check_name
 -- Refuses what cannot be a name.
@@ -28,7 +16,7 @@ SELECT dynamic_name(%(name)s::text);
 
 -- add_table
 -- A definition; nothing when its name is taken. The real table has a name of its own in the whole database.
-INSERT INTO dynamic_definitions (name, table_name, description, schema_definition, qdrant_collection, embedding_template)
+INSERT INTO dynamic_tables (name, table_name, description, schema_definition, qdrant_collection, embedding_template)
 VALUES (%(name)s::text, CASE WHEN length(%(name)s::text) <= 40 THEN %(name)s::text
             ELSE left(%(name)s::text, 30) || '_' || left(md5(%(name)s::text), 9) END || '_t' || current_tenant(),
         %(description)s::text, %(schema)s::jsonb, %(collection)s::text, %(template)s::text)
@@ -58,7 +46,7 @@ WHERE a.deleted_at IS NULL AND a.hydration_config ->> 'table' IN (%(name)s::text
 
 -- save_definition
 -- What the table is from now on.
-UPDATE dynamic_definitions SET schema_definition = %(schema)s::jsonb, embedding_template = %(template)s::text, description = %(description)s::text
+UPDATE dynamic_tables SET schema_definition = %(schema)s::jsonb, embedding_template = %(template)s::text, description = %(description)s::text
 WHERE id = %(table)s::bigint;
 
 -- rows

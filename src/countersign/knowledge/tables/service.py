@@ -35,18 +35,13 @@ MOST_RELATED = 50
 
 
 async def tables(tx: Tx) -> list[Table]:
-    """Every table of the tenant by name, with its counts."""
+    """Every table of the tenant by name."""
     return await tx.all(Table, queries.tables, name=None)
 
 
-async def definitions(tx: Tx) -> list[Table]:
-    """Every table of the tenant by name, without counting."""
-    return await tx.all(Table, queries.definitions)
-
-
-async def table(tx: Tx, name: str, *, counted: bool = False) -> Table:
-    """One table; its counts are 0 unless *counted*. Raises ``NoSuchTable``."""
-    found = await tx.first(Table, queries.tables if counted else queries.definition, name=name)
+async def table(tx: Tx, name: str) -> Table:
+    """One table. Raises ``NoSuchTable``."""
+    found = await tx.first(Table, queries.tables, name=name)
     if found is None:
         raise NoSuchTable()
     return found
@@ -169,7 +164,7 @@ async def related(tx: Tx, of: Table, found: Sequence[Row], relations: Sequence[s
     Forward relations are named by the column that refers (``supplier`` for ``supplier_id``), backward ones by the table
     that refers. An unknown one is empty.
     """
-    every = {each.name: each for each in await definitions(tx)}
+    every = {each.name: each for each in await tables(tx)}
     return {name: await _related(tx, of, found, name, every) for name in relations}
 
 
