@@ -7,10 +7,9 @@ import re
 import time
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import Open, Site
 from tests.browser.test_accessible import examine
@@ -34,7 +33,7 @@ def guide(code: str, place: str) -> bytes:
     )
 
 
-def line(page: Page, name: str) -> Any:
+def line(page: Page, name: str) -> Locator:
     """The line of a file in the list."""
     return page.locator("#results tbody tr", has=page.locator("small.muted", has_text=name))
 
