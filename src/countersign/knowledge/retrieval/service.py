@@ -18,11 +18,13 @@ from ...providers import embedders
 from ...providers.errors import EmbedderError
 from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
-from . import check, hydrate, quantities
+from . import hydrate, quantities
+from .check import check_numbers
 from .dynamic import templated
 from .models import Found, Record, Source
 from .numbers import read_numbers
 from .present import labels, quote_text
+from .verdicts import as_json
 
 log = structlog.get_logger("knowledge.retrieval")
 
@@ -36,9 +38,12 @@ def tidy(question: str) -> str:
     return " ".join(question.split())[:MAX_QUERY]
 
 
-def verify(answer: str, sources: Sequence[str], question: str) -> dict[str, Any]:
-    """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON."""
-    return check.as_json(check.check_numbers(answer, sources, question))
+def verify(answer: str, sources: Sequence[str], question: str, language: str) -> dict[str, Any]:
+    """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON.
+
+    Computations are written as a reader of *language* writes them.
+    """
+    return as_json(check_numbers(answer, sources, question, language))
 
 
 def says(answer: str, calculation: str) -> bool:
