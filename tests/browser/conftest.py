@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -131,12 +132,19 @@ Open = Callable[..., AbstractAsyncContextManager[Page]]
 def open_page(browser: Browser, site: Site) -> Open:
     """``async with open_page(width=360, theme="dark", locale="fr", signed_in=True) as page``.
 
-    What the console complains of fails the test: a broken policy, a missing file, an error of ours.
+    What the console complains of fails the test: a broken policy, a missing file, an error of ours; with *refused* not
+    that a form was sent back, which it calls an error too.
     """
 
     @asynccontextmanager
     async def opening(
-        *, width: int = 1440, theme: str = "light", locale: str = "fr", signed_in: bool = True, script: bool = True
+        *,
+        width: int = 1440,
+        theme: str = "light",
+        locale: str = "fr",
+        signed_in: bool = True,
+        script: bool = True,
+        refused: bool = False,
     ) -> AsyncIterator[Page]:
         context = await browser.new_context(
             base_url=site.url,
@@ -149,7 +157,13 @@ def open_page(browser: Browser, site: Site) -> Open:
         complaints: list[str] = []
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if _is_fault(said) else None)
+
+        def hear(said: ConsoleMessage) -> None:
+            sent_back = refused and re.search(r"status of 4(09|22)", said.text)
+            if said.type == "error" and not sent_back:
+                complaints.append(said.text)
+
+        page.on("console", hear)
         if signed_in:
             await sign_in(page)
         yield page
@@ -157,11 +171,6 @@ def open_page(browser: Browser, site: Site) -> Open:
         await context.close()
 
     return opening
-
-
-def _is_fault(said: ConsoleMessage) -> bool:
-    """A form that comes back with what is wrong is an answer of ours."""
-    return said.type == "error" and "the server responded with a status of 422" not in said.text
 
 
 async def sign_in(page: Page, password: str = PASSWORD, path: str = "/sign-in") -> None:

@@ -21,7 +21,7 @@ LONG = 180_000
 async def test_from_the_form_to_its_first_prompt_again(open_page: Open, tmp_path: Path, width: int, theme: str) -> None:
     slug = f"metreur-{uuid.uuid4().hex[:6]}"
     wrong: list[str] = []
-    async with open_page(locale="fr", width=width, theme=theme) as page:
+    async with open_page(locale="fr", width=width, theme=theme, refused=True) as page:
         await page.goto("/agents/new")
         await page.fill("#name", f"Métreur {slug[-6:]}")
         await page.fill("#slug", slug)

@@ -34,7 +34,7 @@ async def logged(page: Page, number: int, text: str) -> None:
 async def test_from_the_form_to_switching_it_off(open_page: Open, tmp_path: Path, width: int, theme: str) -> None:
     name = f"ERP {uuid.uuid4().hex[:6]}"
     wrong: list[str] = []
-    async with receiving() as receiver, open_page(locale="fr", width=width, theme=theme) as page:
+    async with receiving() as receiver, open_page(locale="fr", width=width, theme=theme, refused=True) as page:
         await page.goto("/webhooks/new")
         await page.fill("#name", name)
         await page.fill("#url", "https://someone:secret@erp.example/hook")
