@@ -129,7 +129,7 @@ EXCEPTION
         RAISE EXCEPTION 'needs-a-default' USING ERRCODE = 'P0422',
             DETAIL = 'The table has rows: a new column that must be filled needs a default.';
     WHEN data_exception OR duplicate_column OR unique_violation OR foreign_key_violation THEN
-        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The column cannot be built: ' || SQLERRM || '.';
+        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The column cannot be built: %s.', SQLERRM);
 END $$;
 
 COMMENT ON FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) IS 'Adds, renames or drops one column of the real table.';
@@ -218,7 +218,7 @@ BEGIN
             (SELECT string_agg(format('%I', c.value), ', ' ORDER BY c.ordinality) FROM jsonb_array_elements_text(part) WITH ORDINALITY c));
     END LOOP;
 EXCEPTION WHEN data_exception OR invalid_column_reference OR undefined_column OR duplicate_column THEN
-    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The table cannot be built: ' || SQLERRM || '.';
+    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The table cannot be built: %s.', SQLERRM);
 END $$;
 
 COMMENT ON FUNCTION public.build_dynamic_table(p_table bigint) IS 'Creates the real table of a definition, behind row-level security like every other.';

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from ..tables.faults import BadValue
+from ..tables.service import BadValue
 
 Say = Callable[[str], str]
 
