@@ -55,9 +55,10 @@ async def main(bench: Bench) -> None:
                     bench.row(
                         f"first token, clients={clients}", extra, "ms", f"<= {bar}", extra <= bar, f"bare {base:.0f}"
                     )
-                    rate = statistics.median(t[1] for t in through) / statistics.median(t[1] for t in alone)
+                    rates = [statistics.median(t[1] for t in timings) for timings in (through, alone)]
                     if clients == 1:
-                        bench.row("tokens/s against the bare server", 100 * rate, "%", ">= 97", rate >= 0.97)
+                        rate, note = rates[0] / rates[1], f"bare {rates[1]:.0f}/s"
+                        bench.row("tokens/s against the bare server", 100 * rate, "%", ">= 97", rate >= 0.97, note)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -88,10 +88,7 @@ async def _by_token(request: Request, authorization: str) -> Caller | None:
     if scheme.lower() != "bearer" or not token.startswith("cs_"):
         return None
     db = app_of(request).db
-    async with db.transaction(None) as tx:
-        found = await tx.first(
-            _Bearer, queries.caller_for_token, token=token_hash(token.strip()), ip=address_of(request)
-        )
+    found = await db.first(_Bearer, queries.caller_for_token, token=token_hash(token.strip()), ip=address_of(request))
     if found is None:
         return None
     if found.permissions is None:
@@ -105,8 +102,7 @@ async def _by_token(request: Request, authorization: str) -> Caller | None:
 
 async def _by_cookie(request: Request, cookie: str) -> Caller | None:
     app = app_of(request)
-    async with app.db.transaction(None) as tx:
-        found = await tx.first(_Session, queries.caller_for_session, token=cookie_hash(cookie))
+    found = await app.db.first(_Session, queries.caller_for_session, token=cookie_hash(cookie))
     if found is None:
         return None
     request.state.csrf = bytes(found.csrf_secret).hex()

@@ -177,21 +177,26 @@ async def _store_question(
             agent = await agents.agent(tx, held["agent_slug"])
             finding = asyncio.create_task(retrieval.find(app, caller, agent, text))
             unless_stored.callback(finding.cancel)
-            if await tx.value(queries.answer_running, session=held["id"], seconds=app.settings.answer_timeout):
-                raise AnswerRunning()
-            added = await tx.one(
-                Row, queries.add_exchange, session=held["id"], content=text, prompt_version=agent.prompt_version
-            )
-            if held["title"] is None:
-                title = text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…"
-                await tx.run(queries.title_session, uuid=session_uuid, title=title, force=False, user=None)
-            history = await tx.all(
-                prompt.Past,
-                queries.history,
+            added = await tx.first(
+                Row,
+                queries.add_exchange,
                 session=held["id"],
-                before=added["question_id"],
-                most=agent.context_window_size,
+                content=text,
+                title=text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…",
+                prompt_version=agent.prompt_version,
+                seconds=app.settings.answer_timeout,
             )
+            if added is None:
+                raise AnswerRunning()
+            history: list[prompt.Past] = []
+            if held["message_count"]:
+                history = await tx.all(
+                    prompt.Past,
+                    queries.history,
+                    session=held["id"],
+                    before=added["question_id"],
+                    most=agent.context_window_size,
+                )
         unless_stored.pop_all()
     started = Started(session_uuid, added["question"], added["answer"])
     return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history), finding

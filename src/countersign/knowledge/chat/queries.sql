@@ -38,34 +38,34 @@ ORDER BY m.id LIMIT %(limit)s::bigint;
 
 -- lock_session
 -- The conversation that is asked something, held until the question is stored.
-SELECT s.id, s.agent_id, a.slug AS agent_slug, s.title
+SELECT s.id, a.slug AS agent_slug, s.title, s.message_count
 FROM ai_sessions s JOIN agents a ON a.id = s.agent_id
 WHERE s.uuid = %(uuid)s::uuid AND s.status = 'active' AND (%(user)s::bigint IS NULL OR s.user_id = %(user)s::bigint)
 FOR UPDATE OF s;
 
--- answer_running
--- Whether an answer is being written there that has not run out of time.
-SELECT EXISTS (
-    SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
-    AND created_at > now() - make_interval(secs => %(seconds)s::double precision));
-
 -- add_exchange
--- Store the question, and an empty answer with an address, to be filled.
+-- Store the question, an empty answer with an address, to be filled, and the name of a conversation that has none; nothing
+-- while an answer is being written there that has not run out of time.
 WITH question AS (
     INSERT INTO ai_messages (session_id, role, content, status)
-    VALUES (%(session)s::bigint, 'user', %(content)s::text, 'complete') RETURNING id, uuid
+    SELECT %(session)s::bigint, 'user', %(content)s::text, 'complete' WHERE NOT EXISTS (
+        SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
+        AND created_at > now() - make_interval(secs => %(seconds)s::double precision))
+    RETURNING id, uuid
 ), answer AS (
     INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
     SELECT %(session)s::bigint, 'assistant', '', 'streaming', question.id, %(prompt_version)s::integer FROM question
     RETURNING id, uuid
+), named AS (
+    UPDATE ai_sessions SET title = left(%(title)s::text, 255), updated_at = now()
+    WHERE id = %(session)s::bigint AND title IS NULL AND EXISTS (SELECT FROM question)
 )
 SELECT question.id AS question_id, question.uuid AS question, answer.id AS answer_id, answer.uuid AS answer FROM question, answer;
 
 -- title_session
--- Name a conversation; without force only where it has no name yet.
+-- Name a conversation.
 UPDATE ai_sessions SET title = left(%(title)s::text, 255), updated_at = now()
-WHERE uuid = %(uuid)s::uuid AND (title IS NULL OR %(force)s::boolean)
-  AND (%(user)s::bigint IS NULL OR user_id = %(user)s::bigint);
+WHERE uuid = %(uuid)s::uuid AND (%(user)s::bigint IS NULL OR user_id = %(user)s::bigint);
 
 -- delete_session
 -- Hide a conversation from every list.

@@ -108,7 +108,7 @@ async def message(tx: Tx, uuid: UUID) -> Message:
 
 async def rename(tx: Tx, uuid: UUID, title: str) -> Session:
     """Gives the conversation another name. Raises ``NoSuchSession``."""
-    if not await tx.run(queries.title_session, uuid=uuid, title=title, force=True, user=whose(tx)):
+    if not await tx.run(queries.title_session, uuid=uuid, title=title, user=whose(tx)):
         raise NoSuchSession()
     return await session(tx, uuid)
 
