@@ -285,15 +285,22 @@ async def read(events: AsyncGenerator[bytes, None], *, heartbeat: float) -> list
 
 
 async def test_silence_is_filled_with_heartbeats() -> None:
+    enough = asyncio.Event()
+
     async def slow() -> AsyncGenerator[bytes, None]:
         yield event("start", {})
-        await asyncio.sleep(0.35)
+        await enough.wait()
         yield event("done", {})
 
-    seen = await read(slow(), heartbeat=0.1)
+    seen: list[bytes] = []
+    async for chunk in stream(slow(), heartbeat=0.01).body_iterator:
+        seen.append(chunk)  # type: ignore[arg-type]
+        if len(seen) == 4:
+            enough.set()
     assert seen[0] == event("start", {})
     assert seen[-1] == event("done", {})
-    assert 2 <= seen.count(b": still here\n\n") <= 3
+    assert len(seen) >= 5
+    assert set(seen[1:-1]) == {b": still here\n\n"}
     response = stream(slow())
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
