@@ -33,6 +33,7 @@ FLAGS = [
 ANSWERS = {
     "réponse longue sur": "Une réponse qui n’en finit pas, mot après mot. " * 60,
     "quel est le délai": "Comptez **3 jours** pour la cloison, à 999,99 € par personne [1].",
+    "se retire le badge": "Le badge se retire à cet endroit [1].",
     "CLO-PLA-001": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1], avec sa composition complète. " * 3,
 }
 TRIED = {"expert-btp": "Quel est le prix de la cloison CLO-PLA-001 ?", "support": "Comment connecter Ollama ?"}

@@ -76,6 +76,9 @@ async def test_from_the_file_to_the_undoing(sample: Sample, visit: Visit, house:
         assert (await client.post(f"{done}/cancel", data={"csrf": CSRF})).status_code == 409
         assert "2" in (await client.get(AT)).text
         assert (await client.post(f"{done}/undo", data={"csrf": CSRF})).status_code == 303
+        assert "L’import est en cours d’annulation" in (await client.get(done)).text
+        await work_off(house)
+        assert 'data-status="undone"' in (await client.get(done)).text
         again = await client.post(f"{done}/undo", data={"csrf": CSRF})
         assert again.status_code == 409 and "ne peut pas être annulé" in again.text
 

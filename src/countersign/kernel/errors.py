@@ -1,4 +1,7 @@
-"""Errors that carry their HTTP status. The docstring is the message: it says what to do next."""
+"""Errors that carry their HTTP status. The docstring is the message: it says what to do next.
+
+A message may have places, ``%(host)s``, for what the error is given by that name.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ class CountersignError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
-        self.detail = detail or " ".join((type(self).__doc__ or "").split())
+        message = " ".join((type(self).__doc__ or "").split())
+        self.detail = detail or (message % extra if "%(" in message else message)
         self.extra = extra
         super().__init__(self.detail)
 

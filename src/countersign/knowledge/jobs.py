@@ -6,6 +6,7 @@ from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
 from .imports import jobs as imports_jobs
+from .imports import undoing as imports_undoing
 from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
@@ -16,6 +17,7 @@ __all__ = [
     "documents_indexing",
     "documents_jobs",
     "imports_jobs",
+    "imports_undoing",
     "ouvrages_indexing",
     "tables_indexing",
 ]

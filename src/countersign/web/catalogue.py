@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +29,13 @@ OPTIONS = {"newstyle_gettext": "true", "trimmed": "true", "extensions": "jinja2.
 
 
 def extracted() -> Catalog:
-    """All strings of templates, of the web's Python, and the messages of errors."""
+    """All strings of templates, of the web's Python, and the messages of errors, raised by Python or by SQL."""
     found = Catalog(project="Countersign", fuzzy=False)
     for file in sorted({f for folder in template_folders().values() for f in folder.rglob("*.html")}):
         _extract(found, "jinja2", file)
     for file in sorted(Path(__file__).parent.glob("*.py")):
         _extract(found, "python", file)
-    for text, where in error_messages():
+    for text, where in (*error_messages(), *sql_messages()):
         found.add(text, locations=[(where, 1)])
     return found
 
@@ -50,6 +51,16 @@ def error_messages() -> Iterator[tuple[str, str]]:
         waiting += kind.__subclasses__()
         if kind.__module__.startswith("countersign.") and kind.__doc__ and not kind.__module__.startswith(TERMINAL):
             yield " ".join(kind.__doc__.split()), kind.__module__.replace(".", "/") + ".py"
+
+
+def sql_messages() -> Iterator[tuple[str, str]]:
+    """``(message, file)`` of what SQL refuses where people fill in records: each DETAIL, its ``%s`` as places."""
+    for file in sorted((PACKAGE / "knowledge").rglob("objects.sql")):
+        where = file.relative_to(PACKAGE.parent).as_posix()
+        for text in re.findall(r"DETAIL = (?:format\()?\s*'((?:[^']|'')+)'", file.read_text(encoding="utf-8")):
+            first, *others = text.replace("''", "'").split("%s")
+            places = zip("abcdefgh", others, strict=False)
+            yield first + "".join(f"%({name})s{part}" for name, part in places), where
 
 
 def missing() -> list[str]:

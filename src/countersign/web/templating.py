@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from . import markdown, pictures
 from .assets import static_url
 from .formats import Formats
-from .i18n import translations
+from .i18n import say, translations
 from .icons import agent_mark, icon, seal
 
 # Names of columns and keys cannot carry accents; the trade's words do.
@@ -64,7 +64,7 @@ def environment(locale: str) -> Environment:
     )
     shared: Any = env.globals
     shared.update(
-        say=translations(locale).gettext,
+        say=partial(say, locale),
         locale=locale,
         icon=icon,
         agent_mark=agent_mark,

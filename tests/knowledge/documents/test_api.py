@@ -179,3 +179,33 @@ async def test_the_site_answers_while_a_file_is_read(house: App, everything: Cal
             await asyncio.sleep(0.05)
         await reading
         assert max(waits) < (time.perf_counter() - begun) / 2, "nobody waits for the whole of it"
+
+
+async def test_files_that_are_sent_twice_are_taken_once(house: App, everything: Caller, visit: Visit) -> None:
+    async def post(*files: Any) -> httpx.Response:
+        return await client.post(
+            "/api/v1/documents", files=files, data={"agent": "support"}, headers={"Idempotency-Key": "k"}
+        )
+
+    async with visit(everything) as client:
+        first = await post(file("a.md", b"Un."), file("b.md", b"Deux."))
+        names = [one["uuid"] for one in first.json()["items"]]
+        await client.delete(f"/api/v1/documents/{names[0]}")
+        again = await post(file("a.md", b"Un."), file("b.md", b"Deux."))
+        assert again.status_code == 202
+        assert [one["uuid"] for one in again.json()["items"]] == names
+        assert (await client.get(f"/api/v1/documents/{names[0]}")).status_code == 404, "what was deleted stays so"
+        other = await post(file("a.md", b"Autre."))
+        assert (other.status_code, other.json()["code"]) == (422, "key-reused")
+
+
+async def test_why_a_file_cannot_be_read_is_said_in_the_readers_language(
+    house: App, everything: Caller, visit: Visit
+) -> None:
+    async with visit(everything) as client:
+        await send(client, file("a.pdf", b"%PDF-1.4 x"), file("b.json", b'[{"title": "T"}]'), file("c.pdf", b"x"))
+        await work_off(house)
+        drawn = (await client.get("/records/documents")).text.replace("\u00a0", " ")
+    assert "a.pdf : le PDF est abîmé avant sa première page" in drawn
+    assert "b.json, entrée 1 : « content » manque" in drawn
+    assert "c.pdf : ce n’est pas un PDF, quoi qu’en dise son nom." in drawn

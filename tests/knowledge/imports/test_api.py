@@ -38,7 +38,10 @@ async def test_from_the_dry_run_to_the_corrected_rows(site: Make) -> None:
     again = (await admin.post(PATH, files={"file": ("corrected.csv", corrected)})).json()
     await work_off(made_site.app)
     assert (await admin.get(f"{PATH}/{again['id']}")).json()["inserted_rows"] == 1
-    assert (await admin.post(f"{PATH}/{run['id']}/undo")).status_code == 204
+    undo = await admin.post(f"{PATH}/{run['id']}/undo")
+    assert undo.status_code == 202 and undo.json()["phase"] == "undoing"
+    await work_off(made_site.app)
+    assert (await admin.get(f"{PATH}/{run['id']}")).json()["status"] == "undone"
     assert (await admin.post(f"{PATH}/{run['id']}/undo")).status_code == 409
     assert (await admin.post(f"{PATH}/{run['id']}/cancel")).status_code == 409
 

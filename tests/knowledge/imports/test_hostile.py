@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from countersign.kernel.app import App
-from countersign.knowledge.imports.mapping import guess, values
+from countersign.knowledge.imports.mapping import guess
 from countersign.knowledge.imports.models import UnreadableFile
 from countersign.knowledge.imports.reading import KINDS, inspect, records
+from countersign.knowledge.imports.rows import values
 from tests.knowledge.imports.bringing import bring
 
 NS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'

@@ -22,7 +22,7 @@ from countersign.kernel.settings import Settings
 from countersign.knowledge.imports import files, service
 from countersign.knowledge.imports.models import Import, NoSuchImport, NotRunning, NotUndoable
 from tests.conftest import Tenants
-from tests.knowledge.imports.bringing import bring, counts
+from tests.knowledge.imports.bringing import bring, counts, undone
 
 MANY = 60_000
 Owner = psycopg.AsyncConnection[Any]
@@ -136,6 +136,10 @@ async def test_a_job_that_is_given_up_ends_its_import(house: App, owner: Owner, 
     given_up = await one(house, import_id)
     assert given_up.status == "failed"
     assert "silent" in (given_up.first_error or "")
+    told = "SELECT count(*) FROM events WHERE name = 'import.failed' AND data ->> 'error' LIKE '%silent%'"
+    assert await value(owner, told) == 0
+    await jobs.work(house, await value(owner, "SELECT id FROM jobs WHERE name = 'imports.failed'"))
+    assert await value(owner, told) == 1
 
 
 async def test_undo_restores_what_was_changed_and_takes_back_what_was_added(
@@ -144,9 +148,8 @@ async def test_undo_restores_what_was_changed_and_takes_back_what_was_added(
     await bring(house, prices(tmp_path / "a.csv", 3))
     second = await bring(house, prices(tmp_path / "a.csv", 5, first="12,25"))
     assert counts(second) == (5, 2, 1, 2, 0)
-    async with house.db.transaction(caller()) as tx:
-        await service.undo(tx, second.id)
-    assert (await one(house, second.id)).status == "undone"
+    taken = await undone(house, second.id, caller())
+    assert (taken.status, taken.rows_done, taken.rows_expected, taken.phase) == ("undone", 3, 3, None)
     found = await owner.execute(
         "SELECT code, unit_price::text, import_id FROM ouvrages WHERE deleted_at IS NULL ORDER BY code"
     )
@@ -178,10 +181,27 @@ async def test_undo_is_refused_when_a_row_was_edited_or_used_since(
     await bring(house, tmp_path / "kept.csv")
     done = await bring(house, prices(tmp_path / "a.csv", 3))
     await owner.execute(edit.encode())
-    with pytest.raises(NotUndoable, match="1 of its rows"):
-        async with house.db.transaction(system()) as tx:
+    kept = await undone(house, done.id)
+    assert kept.status == "completed" and kept.report is not None and kept.report["kept"] == 1
+    assert await value(owner, "SELECT count(*) FROM ouvrages WHERE deleted_at IS NOT NULL") <= 1
+
+
+async def test_an_undoing_that_is_given_up_leaves_the_import_as_it_was(
+    house: App, owner: Owner, tmp_path: Path
+) -> None:
+    done = await bring(house, prices(tmp_path / "a.csv", 3))
+    async with house.db.transaction(system()) as tx:
+        await service.undo(tx, done.id)
+        with pytest.raises(NotUndoable, match="already"):
             await service.undo(tx, done.id)
-    assert (await one(house, done.id)).status == "completed"
+    await owner.execute(
+        "UPDATE jobs SET status = 'running', attempts = max_attempts, lease_until = now() - interval '1 hour'"
+        " WHERE name = 'imports.undo'"
+    )
+    await jobs.sweep(house)
+    left = await one(house, done.id)
+    assert left.status == "completed" and left.undoable and left.report and "silent" in left.report["undo_error"]
+    assert (await undone(house, done.id)).status == "undone"
 
 
 async def test_what_is_imported_is_marked_for_the_index_and_what_is_undone_is_forgotten(
@@ -195,8 +215,7 @@ async def test_what_is_imported_is_marked_for_the_index_and_what_is_undone_is_fo
     waiting = "SELECT count(*) FROM index_entries WHERE collection = 'prices' AND is_stale AND deleted_at IS NULL"
     assert await value(owner, waiting) == 4
     assert await value(owner, "SELECT count(*) FROM jobs WHERE name = 'index.run' AND status = 'queued'") == 1
-    async with house.db.transaction(system()) as tx:
-        await service.undo(tx, done.id)
+    await undone(house, done.id)
     assert await value(owner, waiting) == 0
 
 

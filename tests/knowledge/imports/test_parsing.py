@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countersign.knowledge.imports.mapping import guess, parse, values, written
+from countersign.knowledge.imports.mapping import guess, parse, written
 from countersign.knowledge.imports.models import BadMapping, Mapping
 from countersign.knowledge.imports.parsing import date_fr, decimal, decimal_sign
 from countersign.knowledge.imports.records import Number, Record
+from countersign.knowledge.imports.rows import values
 from countersign.knowledge.imports.targets import OUVRAGES, of_table
 from countersign.knowledge.tables.models import Table
 

@@ -72,7 +72,7 @@ async def test_a_table_and_its_rows_by_the_api(visit: Visit, tenants: Tenants) -
         changed = await client.patch(one, json={"price": 13}, headers={"If-Match": made.headers["etag"]})
         assert changed.json()["price"] == "13.00"
         late = await client.patch(one, json={"price": 14}, headers={"If-Match": made.headers["etag"]})
-        assert late.status_code == 409
+        assert late.status_code == 412
         await client.post(f"{at}/rows", json={"code": "B", "price": 1})
         listed = (await client.get(f"{at}/rows?filter=price:ge:1&sort=-price&limit=1")).json()
         assert ([r["code"] for r in listed["items"]], listed["total"]) == (["A"], 2)
@@ -194,7 +194,7 @@ async def test_the_whole_circle_on_the_screen_without_script(visit: Visit, tenan
         saved = await client.post(one, data={"v-code": "X", "v-price": "", "etag": etag, "action": "save"})
         assert saved.status_code == 303
         stale = await client.post(one, data={"v-code": "Y", "v-price": "", "etag": etag, "action": "save"})
-        assert stale.status_code == 409
+        assert stale.status_code == 412
         for path in ("", "/schema", "/template", "/rows/new"):
             assert (await client.get(f"/records/tables/sites{path}")).status_code == 200
         schema = "/records/tables/sites/schema"
@@ -237,6 +237,50 @@ async def test_what_is_wrong_with_a_value_is_said_in_the_readers_language(visit:
         ]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": "select"}, "Le nom « select » est réservé"),
+        ({"name": "Été"}, "Le nom « Été » n’est pas possible"),
+        ({"name": "products"}, "Il y a déjà une table « products »"),
+        ({"c0-name": "A b"}, "Le nom « A b » n’est pas possible"),
+        ({"c0-type": "decimal", "c0-size": "x"}, "price : le type est"),
+        ({"c0-type": "decimal", "c0-size": "200"}, "price : « precision » est un nombre entier de 1 à 100"),
+        ({"c0-type": "date", "c0-default": "hier"}, "price : la valeur par défaut doit être une date"),
+        ({"c1-name": "price", "c1-type": "text"}, "Il y a deux colonnes « price »"),
+        ({"c0-references": "nowhere"}, "price : il n’y a pas de table « nowhere »"),
+        ({"text": "{{prix}}"}, "Le modèle de texte cite « prix »"),
+        ({"c0-name": ""}, "Une table a de 1 à 200 colonnes"),
+    ],
+)
+async def test_what_is_wrong_with_a_definition_is_said_in_the_readers_language(
+    visit: Visit, tenants: Tenants, given: dict[str, str], said: str
+) -> None:
+    form = {"name": "sites", "c0-name": "price", "c0-type": "text", "action": "create"}
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        drawn = await client.post("/records/tables/new", data={**form, **given})
+        assert drawn.status_code in (409, 422), drawn.text
+        assert said in drawn.text.replace("\u00a0", " ")
+
+
+async def test_what_is_wrong_with_a_change_is_said_in_the_readers_language(visit: Visit, tenants: Tenants) -> None:
+    at = "/records/tables/products/schema"
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        await client.post("/api/v1/dynamic-tables/products/rows", json={"code": "A"})
+        for given, said in (
+            ({"action": "add", "c0-name": "more", "c0-type": "text", "c0-required": "on"}, "a besoin d’une valeur"),
+            ({"action": "rename", "column": "none", "to": "more"}, "Il n’y a pas de colonne « none »"),
+            ({"action": "rename", "column": "price", "to": "code"}, "Il y a déjà une colonne « code »"),
+            ({"action": "drop", "column": "code", "confirm": "code"}, "Le modèle de texte cite « code »"),
+        ):
+            drawn = (await client.post(at, data=given)).text.replace("\u00a0", " ")
+            assert said in drawn
+        grid = await client.get("/records/tables/products?column=price&op=ge&value=x")
+        assert "La valeur de « price » doit être un nombre" in grid.text.replace("\u00a0", " ")
+
+
 async def test_a_table_is_deleted_by_the_api_and_on_the_screen(visit: Visit, tenants: Tenants) -> None:
     async with visit(tenants.a.caller) as client:
         for name in ("one", "two"):
@@ -250,3 +294,43 @@ async def test_a_table_is_deleted_by_the_api_and_on_the_screen(visit: Visit, ten
         gone = await client.post("/records/tables/two/delete", data={"confirm": "two"})
         assert (gone.status_code, gone.headers["location"]) == (303, "/records/tables")
         assert "Aucune table" in (await client.get("/records/tables")).text
+
+
+async def test_a_creation_that_is_sent_twice_happens_once(house: App, tenants: Tenants, visit: Visit) -> None:
+    body = {"name": "products", "schema_definition": DEFINITION}
+    column = {"name": "stock", "type": "integer"}
+    async with visit(tenants.a.caller) as client:
+        for path, given in (
+            ("/api/v1/dynamic-tables", body),
+            ("/api/v1/dynamic-tables/products/columns", column),
+            ("/api/v1/dynamic-tables/products/rows", {"code": "A"}),
+        ):
+            first = await client.post(path, json=given, headers={"Idempotency-Key": path})
+            again = await client.post(path, json=given, headers={"Idempotency-Key": path})
+            assert (first.status_code, again.status_code) == (201, 201), (first.text, again.text)
+            assert again.json() == first.json()
+            refused = await client.post(path, json={**given, "name": "other"}, headers={"Idempotency-Key": path})
+            assert refused.json()["code"] == "key-reused"
+        assert (await client.get("/api/v1/dynamic-tables/products/rows")).json()["total"] == 1
+    async with visit(tenants.b.caller) as client:
+        key = {"Idempotency-Key": "/api/v1/dynamic-tables"}
+        other = await client.post("/api/v1/dynamic-tables", json=body, headers=key)
+        assert other.status_code == 201, "a key is its sender's own"
+
+
+async def test_of_two_people_who_change_a_table_the_later_one_is_told(tenants: Tenants, visit: Visit) -> None:
+    at = "/api/v1/dynamic-tables/products"
+    async with visit(tenants.a.caller) as client:
+        await make(client)
+        seen = {"If-Match": (await client.get(at)).headers["etag"]}
+        added = await client.post(f"{at}/columns", json={"name": "stock", "type": "integer"}, headers=seen)
+        assert added.status_code == 201, added.text
+        for late in (
+            client.patch(at, json={"description": "x"}, headers=seen),
+            client.post(f"{at}/columns", json={"name": "more", "type": "text"}, headers=seen),
+            client.patch(f"{at}/columns/stock", json={"name": "left"}, headers=seen),
+            client.delete(f"{at}/columns/stock?confirm=stock", headers=seen),
+        ):
+            assert (await late).status_code == 412
+        fresh = {"If-Match": added.headers["etag"]}
+        assert (await client.patch(at, json={"description": "x"}, headers=fresh)).status_code == 200

@@ -15,7 +15,7 @@ from countersign.index.reading import read
 from countersign.index.run import Run
 from countersign.kernel.app import App
 from countersign.kernel.database import Database
-from countersign.kernel.errors import Conflict, CountersignError, Invalid, NotFound
+from countersign.kernel.errors import Conflict, CountersignError, Invalid, NotFound, PreconditionFailed
 from countersign.knowledge.retrieval import hydrate
 from countersign.knowledge.tables import indexing, rows, service
 from countersign.knowledge.tables.models import (
@@ -344,7 +344,7 @@ async def test_two_changes_of_one_row_at_once_do_not_overwrite_each_other(db: Da
             async with db.transaction(tenants.a.caller) as tx:
                 await rows.update(tx, table, one["id"], {"stock": stock}, seen=rows.etag(one))
                 return "done"
-        except Conflict:
+        except PreconditionFailed:
             return "refused"
 
     assert sorted(await asyncio.gather(*map(change, range(4)))) == ["done", "refused", "refused", "refused"]

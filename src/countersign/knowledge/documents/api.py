@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 
 from ...kernel.access import Caller
 from ...kernel.app import App
+from ...kernel.idempotency import Key, once
 from ...kernel.json import dumps
 from ...kernel.lists import After, Choice, Limit, Words
 from ...kernel.web import House, Router, Who
@@ -60,9 +61,13 @@ async def list_documents(
 
 
 @routes.on("POST /documents", permission="documents.manage", status_code=202, upload=True, openapi_extra=FORM)
-async def upload_documents(request: Request, app: House, caller: Who) -> Response:
-    """Takes files in; each is read in the background and then answers. The same bytes are taken once."""
-    taken = await receive(app, caller, request)
+async def upload_documents(request: Request, app: House, caller: Who, key: Key = None) -> Response:
+    """Takes files in; each is read in the background and then answers. The same bytes are taken once.
+
+    With the same ``Idempotency-Key`` within a day the reply names what was taken the first time, even if it was deleted
+    since.
+    """
+    taken = await receive(app, caller, request, key)
     shown = [{"uuid": t.uuid, "source": t.source, "status": t.status, "duplicate": t.duplicate} for t in taken]
     return _reply({"items": shown}, 202)
 
@@ -84,10 +89,10 @@ async def delete_document(app: House, caller: Who, uuid: UUID) -> Response:
     return Response(status_code=204)
 
 
-async def receive(app: App, caller: Caller, request: Request) -> list[Upload]:
-    """The files of a form (``agent``, ``file`` …, ``replace``), all of them or none.
+async def receive(app: App, caller: Caller, request: Request, key: str | None = None) -> list[Upload]:
+    """The files of a form (``agent``, ``file`` …, ``replace``), all of them or none; with the same *key* only once.
 
-    Raises ``NoFile``, ``NoSuchReader``, ``BadDocument``.
+    Raises ``NoFile``, ``NoSuchReader``, ``BadDocument``, ``KeyReused``.
     """
     form = await request.form(max_files=100)
     files = [f for f in form.getlist("file") if isinstance(f, UploadFile) and (f.filename or f.size)]
@@ -102,9 +107,14 @@ async def receive(app: App, caller: Caller, request: Request) -> list[Upload]:
             collection = (await service.document(tx, replace)).collection
         else:
             collection = await service.collection_of(tx, str(form.get("agent") or ""))
+        hashes = await uploads.fingerprints(file.file for file in files) if key else []
+        seen = await once(tx, "document", key, [collection, replace, [file.filename for file in files], hashes])
+        if seen.made is not None:
+            return await uploads.taken_before(tx, collection, hashes)
         taken: list[Upload] = []
         for file in files:
-            taken.append(await uploads.take(tx, collection, file.filename or "", file.file, replace=replace))
+            name = file.filename or ""
+            taken.append(await uploads.take(tx, collection, name, file.file, replace=replace, tags=seen.tags))
     return taken
 
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from ...kernel.json import dumps, loads
-from . import readers
+from . import readers, refusals
 from .chunks import Chunk, chunks
 from .models import BadDocument
 from .readers import TITLE, Converted, Tell, clean
@@ -28,16 +28,16 @@ def convert(file: Path, name: str, tell: Tell) -> list[Converted]:
     """The texts of *file*, called *name* by its sender. Raises ``BadDocument``, which names the file and the place."""
     kind = readers.KINDS.get(PurePath(name).suffix.lower())
     if kind is None:
-        raise BadDocument(f"{name}: files of this kind cannot be read. Send {', '.join(sorted(readers.KINDS))}.")
+        raise refusals.NoSuchKind(file=name, kinds=", ".join(sorted(readers.KINDS)))
     data = file.read_bytes()
     if not data.strip():
-        raise BadDocument(f"{name}: the file is empty.")
+        raise refusals.EmptyFile(file=name)
     try:
         read = kind.read(data, name, tell)
     except RecursionError:
-        raise BadDocument(f"{name}: its elements are nested too deeply to be read.") from None
+        raise refusals.TooDeep(file=name) from None
     except MemoryError:
-        raise BadDocument(f"{name}: reading it takes too much memory. Split the file.") from None
+        raise refusals.TooMuchMemory(file=name) from None
     return [_cut(one, name) for one in read]
 
 
@@ -48,8 +48,7 @@ def _cut(one: Converted, name: str) -> Converted:
     title = " ".join(clean(title).split())[:TITLE]
     found = chunks(text, title)
     if not found:
-        where = f"{name}: " if not one.source else f"{name}, “{title}”: "
-        raise BadDocument(f"{where}it holds no text that could be found (a scan has to be recognised first).")
+        raise refusals.NoTextIn(file=name, title=title) if one.source else refusals.NoText(file=name)
     return Converted(title, text, one.pages, one.source, one.category, one.url, found)
 
 
@@ -121,6 +120,12 @@ class Result:
         """The text itself, as UTF-8."""
         self.words.seek(text.at)
         return self.words.read(text.size)
+
+    def pieces(self, text: Text, size: int) -> Iterator[bytes]:
+        """The text itself, *size* bytes at a time."""
+        for start in range(0, text.size, size):
+            self.words.seek(text.at + start)
+            yield self.words.read(min(size, text.size - start))
 
     def passages(self, text: Text) -> Iterator[Chunk]:
         """Its passages, in order."""

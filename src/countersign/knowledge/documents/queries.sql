@@ -50,6 +50,14 @@ RETURNING id, uuid, source, status, job_id, false AS duplicate;
 SELECT id, uuid, source, status, job_id, true AS duplicate FROM documents
 WHERE collection = %(collection)s::text AND sha256 = %(sha256)s::text AND deleted_at IS NULL;
 
+-- taken_before
+-- The latest document of each of these bytes, whatever became of it.
+SELECT d.id, d.uuid, d.source, d.status, d.job_id, true AS duplicate
+FROM unnest(%(hashes)s::text[]) WITH ORDINALITY h(sha256, at)
+CROSS JOIN LATERAL (
+    SELECT * FROM documents WHERE collection = %(collection)s::text AND sha256 = h.sha256 ORDER BY id DESC LIMIT 1) d
+ORDER BY h.at;
+
 -- add_piece
 -- The next bytes of a file.
 INSERT INTO document_pieces (document_id, position, data) VALUES (%(document)s::bigint, %(position)s::integer, %(data)s::bytea);
@@ -69,12 +77,23 @@ WHERE id = %(id)s::bigint AND status <> 'ready' AND deleted_at IS NULL
 RETURNING id, uuid, collection, source, media_type, metadata;
 
 -- finish_reading
--- The text of a file is there; nothing when another worker was faster or the document was deleted.
+-- A file is read, its text follows; nothing when another worker was faster or the document was deleted.
 UPDATE documents SET status = 'ready', title = %(title)s::text, category = coalesce(%(category)s::text, category),
-       url = coalesce(%(url)s::text, url), content = convert_from(%(content)s::bytea, 'UTF8'), page_count = %(pages)s::integer,
+       url = coalesce(%(url)s::text, url), page_count = %(pages)s::integer,
        chunk_count = %(chunks)s::integer, metadata = metadata || jsonb_build_object('parts', %(parts)s::integer)
 WHERE id = %(id)s::bigint AND status = 'processing' AND deleted_at IS NULL
 RETURNING id;
+
+-- join_text
+-- A document's text, from the pieces below zero.
+UPDATE documents SET content = (
+    SELECT convert_from(string_agg(p.data, ''::bytea ORDER BY p.position DESC), 'UTF8')
+    FROM document_pieces p WHERE p.document_id = %(id)s::bigint AND p.position < 0)
+WHERE id = %(id)s::bigint;
+
+-- drop_text
+-- The pieces of a text are in its document now.
+DELETE FROM document_pieces WHERE document_id = %(document)s::bigint AND position < 0;
 
 -- adopt
 -- Texts that came in a file before belong to the file that holds them now.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from . import refusals
 from .chunks import Chunk
-from .models import BadDocument
 
 UNPACKED = 200 * 1024**2  # bytes of a DOCX, unpacked
 XML = 60 * 1024**2  # bytes of the largest part of its text
@@ -44,6 +44,11 @@ class Kind:
     read: Callable[[bytes, str, Tell], list[Converted]]
 
 
+def _plain(error: Exception) -> str:
+    """What a reader says of a file, to stand within a sentence."""
+    return str(error).strip().rstrip(".")
+
+
 def clean(text: str) -> str:
     """*text* without what cannot be stored."""
     return _CONTROL.sub("", text)
@@ -69,16 +74,16 @@ def pdf(data: bytes, name: str, tell: Tell) -> list[Converted]:
     pdfium = cast(Any, pypdfium2)
 
     if b"%PDF" not in data[:1024]:
-        raise BadDocument(f"{name}: this is not a PDF, whatever its name says.")
+        raise refusals.NotPdf(file=name)
     try:
         opened = pdfium.PdfDocument(data)
         total = len(opened)
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
-            raise BadDocument(f"{name}: the PDF is encrypted. Save it without a password and send it again.") from None
-        raise BadDocument(f"{name}: the PDF is broken before its first page ({error}).") from None
+            raise refusals.EncryptedPdf(file=name) from None
+        raise refusals.BrokenPdf(file=name, technical=_plain(error)) from None
     if total == 0:
-        raise BadDocument(f"{name}: the PDF has no page.")
+        raise refusals.EmptyPdf(file=name)
     starts: list[int] = []
     parts: list[str] = []
     at = 0
@@ -88,7 +93,7 @@ def pdf(data: bytes, name: str, tell: Tell) -> list[Converted]:
             words = page.get_textpage().get_text_bounded()
             page.close()
         except pdfium.PdfiumError as error:
-            raise BadDocument(f"{name}, page {number + 1}: the page is broken ({error}).") from None
+            raise refusals.BrokenPage(file=name, page=number + 1, technical=_plain(error)) from None
         # Where a word was broken at the end of a line, PDFium leaves this mark.
         words = clean(words.replace("\ufffe\r\n", "").replace("\r\n", "\n").replace("\r", "\n")).strip() + "\n\n"
         starts.append(at)
@@ -108,20 +113,20 @@ def docx(data: bytes, name: str, tell: Tell) -> list[Converted]:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             members = packed.infolist()
             if "word/document.xml" not in packed.namelist():
-                raise BadDocument(f"{name}: this ZIP is not a Word document.")
+                raise refusals.OtherZip(file=name)
             xml = [m for m in members if m.filename.endswith((".xml", ".rels"))]
             if sum(m.file_size for m in members) > UNPACKED or any(m.file_size > XML for m in xml):
-                raise BadDocument(f"{name}: unpacked it is larger than {UNPACKED // 1024**2} MB. Split the document.")
+                raise refusals.TooLargeUnpacked(file=name, most=UNPACKED // 1024**2)
             if any(b"<!DOCTYPE" in packed.read(m) for m in xml):
-                raise BadDocument(f"{name}: it defines entities of its own, which no word processor writes.")
+                raise refusals.OwnEntities(file=name)
     except (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error) as error:
-        raise BadDocument(f"{name}: this is not a Word document, or it is broken ({error}).") from None
+        raise refusals.NotWord(file=name, technical=_plain(error)) from None
     try:
         made = word.convert_to_html(io.BytesIO(data), convert_image=_no_picture)
     except (RecursionError, MemoryError):
         raise
     except Exception as error:
-        raise BadDocument(f"{name}: the Word document is broken ({type(error).__name__}: {error}).") from None
+        raise refusals.BrokenWord(file=name, technical=f"{type(error).__name__}: {_plain(error)}") from None
     read = _from_html(made.value)
     tell(1, 1)
     return [read]
@@ -132,45 +137,46 @@ def payload(data: bytes, name: str, tell: Tell) -> list[Converted]:
     try:
         found: Any = json.loads(_decoded(data, name))
     except ValueError as error:
-        raise BadDocument(f"{name}: this is not JSON ({error}).") from None
+        raise refusals.NotJson(file=name, technical=_plain(error)) from None
     entries = cast("list[Any]", found if isinstance(found, list) else [found])
     if not entries:
-        raise BadDocument(f"{name}: the array is empty.")
-    read = [_entry(entry, f"{name}, entry {n}", f"{name}#{n}") for n, entry in enumerate(entries, start=1)]
+        raise refusals.EmptyArray(file=name)
+    read = [_entry(entry, name, n) for n, entry in enumerate(entries, start=1)]
     tell(len(read), len(read))
     return read
 
 
-def _entry(entry: Any, where: str, source: str) -> Converted:
+def _entry(entry: Any, name: str, number: int) -> Converted:
+    where: dict[str, Any] = {"file": name, "entry": number}
     if not isinstance(entry, dict):
-        raise BadDocument(f"{where}: an object with title and content is expected.")
+        raise refusals.NotAnObject(**where)
     given = cast("dict[str, Any]", entry)
     values: dict[str, str | None] = {}
     for key, most in (("title", TITLE), ("content", None), ("source", SOURCE), ("category", CATEGORY), ("url", SOURCE)):
         value = given.get(key)
         if value is not None and not isinstance(value, str):
-            raise BadDocument(f"{where}: “{key}” is not a text.")
+            raise refusals.NotText(**where, key=key)
         value = clean(value).strip() if value else None
         if value is None and key in ("title", "content"):
-            raise BadDocument(f"{where}: “{key}” is missing.")
+            raise refusals.MissingText(**where, key=key)
         if value and most and len(value) > most:
-            raise BadDocument(f"{where}: “{key}” is longer than {most} characters.")
+            raise refusals.TooLongText(**where, key=key, most=most)
         values[key] = value
     url = values["url"]
     if url and not url.startswith(("https://", "http://", "/")):
-        raise BadDocument(f"{where}: “url” begins with neither https:// nor /.")
-    named = values["source"] or url or source
+        raise refusals.BadUrl(**where)
+    named = values["source"] or url or f"{name}#{number}"
     return Converted(str(values["title"]), str(values["content"]), (), named, values["category"], url)
 
 
 def _decoded(data: bytes, name: str) -> str:
     if data.startswith((b"%PDF", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise BadDocument(f"{name}: the content is not what the name says. Give the file its right extension.")
+        raise refusals.OtherContent(file=name)
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
     if b"\0" in data:
-        raise BadDocument(f"{name}: this is not a text; it holds NUL bytes.")
+        raise refusals.HoldsNul(file=name)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

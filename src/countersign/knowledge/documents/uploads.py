@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -17,8 +17,9 @@ from ...kernel.database import Row, Tx
 from ...kernel.errors import TooLarge
 from ...kernel.jobs import JobContext, enqueue
 from ...kernel.json import dumps
+from . import refusals
 from .convert import Result, Text
-from .models import BadDocument, NewDocument, Upload, Waiting
+from .models import NewDocument, Upload, Waiting
 from .readers import KINDS
 from .service import add, announce, document, fingerprint, publish, queries, retire
 
@@ -31,20 +32,27 @@ Tell = Callable[[int, int], Awaitable[None]]
 
 
 async def take(
-    tx: Tx, collection: str, name: str, file: BinaryIO, *, source: str | None = None, replace: UUID | None = None
+    tx: Tx,
+    collection: str,
+    name: str,
+    file: BinaryIO,
+    *,
+    source: str | None = None,
+    replace: UUID | None = None,
+    tags: tuple[str, ...] = (),
 ) -> Upload:
     """Stores a file that a job will read; the live one when the same bytes are there already.
 
     Once it can be read it takes the place of *replace*, or of what has the same *source* (by itself its name).
-    Raises ``BadDocument``, ``TooLarge``.
+    *tags* go into its audit row. Raises ``BadDocument``, ``TooLarge``.
     """
     name = _plain(name)
     kind = KINDS.get(PurePosixPath(name).suffix.lower())
     if kind is None:
-        raise BadDocument(f"{name}: files of this kind cannot be read. Send {', '.join(sorted(KINDS))}.")
+        raise refusals.NoSuchKind(file=name, kinds=", ".join(sorted(KINDS)))
     size, sha256 = await asyncio.to_thread(_measure, file)
     if not size:
-        raise BadDocument(f"{name}: the file is empty.")
+        raise refusals.EmptyFile(file=name)
     if size > MOST:
         raise too_large(name)
     source = source or name
@@ -69,10 +77,21 @@ async def take(
         taken = same
     else:
         await _store(tx, taken.id, file)
-        await audit(tx, "create", "document", taken.id, new={"source": source, "name": name, "bytes": size})
+        told = {"source": source, "name": name, "bytes": size}
+        await audit(tx, "create", "document", taken.id, new=told, tags=tags)
     job = await enqueue(tx, CONVERT, key=str(taken.id), document=taken.id)
     await tx.run(queries.await_job, id=taken.id, job=job)
     return Upload(taken.id, taken.uuid, taken.source, "pending", job, taken.duplicate)
+
+
+async def fingerprints(files: Iterable[BinaryIO]) -> list[str]:
+    """SHA-256 of each of *files*."""
+    return [(await asyncio.to_thread(_measure, file))[1] for file in files]
+
+
+async def taken_before(tx: Tx, collection: str, hashes: Sequence[str]) -> list[Upload]:
+    """What became of files of these *hashes* that were taken in, in their order; also of those deleted since."""
+    return await tx.all(Upload, queries.taken_before, collection=collection, hashes=list(hashes))
 
 
 def too_large(name: str) -> TooLarge:
@@ -130,14 +149,13 @@ async def read(ctx: JobContext, waiting: Waiting, held: ExitStack) -> Result:
         async with asyncio.timeout(SECONDS):
             await _follow(child, ctx.progress)
     except TimeoutError:
-        minutes = SECONDS // 60
-        raise BadDocument(f"{waiting.name}: reading it takes more than {minutes} minutes. Split the file.") from None
+        raise refusals.TooSlow(file=waiting.name, minutes=SECONDS // 60) from None
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
     if child.returncode != 0:
-        raise BadDocument(f"{waiting.name}: the file makes its reader fail; it is broken or far too complex.")
+        raise refusals.ReaderFails(file=waiting.name)
     return await asyncio.to_thread(Result.read, *out)
 
 
@@ -160,7 +178,6 @@ async def finish(tx: Tx, waiting: Waiting, result: Result) -> bool:
         title=waiting.name if several else first.title,
         category=None if several else first.category,
         url=None if several else first.url,
-        content=None if several else result.content(first),
         pages=len(first.pages) or None,
         chunks=sum(one.count for one in result.texts),
         parts=len(result.texts) if several else 0,
@@ -174,6 +191,12 @@ async def finish(tx: Tx, waiting: Waiting, result: Result) -> bool:
             await add(tx, new, cut=list(result.passages(one)), came_in=waiting.uuid)
             hashes.append(fingerprint(new))
         await tx.run(queries.adopt, uuid=str(waiting.uuid), collection=waiting.collection, sha256=hashes)
+    else:
+        # Sent in pieces, for here it would be held several times over; those of the file itself begin at 0.
+        for position, data in enumerate(result.pieces(first, PIECE), start=1):
+            await tx.run(queries.add_piece, document=waiting.id, position=-position, data=data)
+        await tx.run(queries.join_text, id=waiting.id)
+        await tx.run(queries.drop_text, document=waiting.id)
     cut = () if several else result.passages(first)
     replaced = await publish(tx, waiting.id, waiting.collection, waiting.source, cut, first.pages)
     if await tx.value(queries.later_document, collection=waiting.collection, source=waiting.source, id=waiting.id):

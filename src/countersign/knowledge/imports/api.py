@@ -126,12 +126,15 @@ async def cancel(app: House, caller: Who, import_id: int) -> Response:
     return Response(status_code=204)
 
 
-@routes.on("POST /imports/{import_id}/undo", permission=MAY, status_code=204)
+@routes.on("POST /imports/{import_id}/undo", permission=MAY, status_code=202)
 async def undo(app: House, caller: Who, import_id: int) -> Response:
-    """Takes back what it added and restores what it changed; refused (409) once any of its rows was edited or used."""
+    """Takes back, in the background, what it added and restores what it changed.
+
+    The import becomes `undone`; once any of its rows was edited or used it stays, and `report.kept` says how many were.
+    """
     async with app.db.transaction(caller) as tx:
         await service.undo(tx, import_id)
-    return Response(status_code=204)
+        return await _begun(tx, import_id)
 
 
 @routes.on("GET /imports/{import_id}/errors.csv", permission=MAY)

@@ -8,9 +8,10 @@ from typing import Any
 
 from ...kernel.database import Row, Tx
 from ...kernel.json import loads
-from .mapping import filled, parse, values, written
+from .mapping import filled, parse, written
 from .models import CONFLICTS, BadMapping, Column, Mapping
 from .records import Found, Record
+from .rows import reader
 from .service import queries
 from .targets import OUVRAGES
 
@@ -108,7 +109,8 @@ def _signed(name: str, column: Column, mark: str) -> Column:
 
 async def preview(tx: Tx, found: Found, mapping: Mapping) -> list[Shown]:
     """The first rows as they would be stored, their units spelled as the database spells them."""
-    rows = [(place, *values(mapping, record)) for place, record in enumerate(found.sample[:PREVIEWED], 1)]
+    read = reader(mapping)
+    rows = [(place, *read(record)) for place, record in enumerate(found.sample[:PREVIEWED], 1)]
     unit = mapping.columns.get("unit")
     if unit and "unit" in unit.transforms:
         given = sorted({row["unit"] for _, row, error in rows if not error and row.get("unit")})

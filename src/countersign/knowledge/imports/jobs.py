@@ -17,10 +17,9 @@ from . import files, staging
 from .mapping import parse
 from .models import Report
 from .reading import records
-from .service import RUN, queries, target
+from .service import RUN, one, queries, target
 
 TOLD_EVERY = 0.5  # seconds
-LARGE = 10_000  # written rows after which the planner is told
 
 
 @job(RUN, attempts=4)
@@ -55,7 +54,7 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
         expected = await asyncio.to_thread(files.rows_expected, path, file.kind)
         async with ctx.app.db.transaction(ctx.caller) as tx:
             await tx.value(queries.one_at_a_time)
-            await staging.stage(tx, into, mapping, records(path, file.kind), clock.tell, expected)
+            await staging.stage(tx, into, mapping, lambda: records(path, file.kind), clock.tell, expected)
             report = await staging.report(tx, mapping)
             jumps = await staging.jumps(tx, into, mapping)
             if not dry and into.table is not None:
@@ -72,7 +71,7 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
             if not dry:
                 await audit(tx, "import", begun["target_table"], import_id, new=counts)
                 await publish(tx, "import.completed", id=import_id, **counts)
-    if not dry and report.inserted + report.updated > LARGE:
+    if not dry and report.total > staging.LARGE and report.inserted + report.updated:
         async with ctx.app.db.transaction(ctx.caller) as tx:
             if into.table is not None:
                 await tx.value(queries.refresh_table_statistics, table=into.table.id)
@@ -110,6 +109,15 @@ class Clock:
             await tx.run(
                 queries.import_progress, id=self._import, phase=phase, done=done, expected=total, rate=rate, left=left
             )
+
+
+@job("imports.failed")
+async def failed(ctx: JobContext, import_id: int) -> None:
+    """Tells that an import was given up: its workers fell silent, so that none of them could."""
+    async with ctx.app.db.transaction(ctx.caller) as tx:
+        found = await one(tx, import_id)
+        if found.status == "failed":
+            await publish(tx, "import.failed", id=import_id, error=found.first_error)
 
 
 @job("imports.tidy", every=24 * 3600)

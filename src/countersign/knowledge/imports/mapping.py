@@ -1,4 +1,4 @@
-"""Which column goes where: read from a mapping, or guessed by the names; and the values that result."""
+"""Which column goes where: read from a mapping, or guessed by the names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .models import CONFLICTS, TRANSFORMS, BadMapping, Column, Mapping
-from .parsing import date_fr, decimal, decimal_sign, shows_french_date
+from .parsing import decimal, decimal_sign, shows_french_date
 from .records import BROKEN, Number, Record
 from .targets import OUVRAGES, Field, Target
 
@@ -159,44 +159,3 @@ def written(mapping: Mapping) -> dict[str, Any]:
         }  # fmt: skip
         columns[name] = {word: value for word, value in shown.items() if value is not None}
     return {"key": list(mapping.key), "on_conflict": mapping.on_conflict, "columns": columns}
-
-
-def values(mapping: Mapping, record: Record, target: Target = OUVRAGES) -> tuple[dict[str, Any], str | None]:
-    """The row as the target wants it, and why it is refused, if it is."""
-    row: dict[str, Any] = {}
-    if record.error is not None:
-        return row, record.error
-    for name, column in mapping.columns.items():
-        try:
-            row[name] = _value(target.fields[name], column, record.get(column.source) if column.source else None)
-        except BadMapping as error:
-            return row, f"{name}: {error.detail}"
-    return row, None
-
-
-def _value(field: Field, column: Column, text: str | None) -> Any:
-    if text is not None and not isinstance(text, Number):
-        text = text.strip()
-        if column.transforms:
-            text = (
-                text.upper() if "upper" in column.transforms else text.lower() if "lower" in column.transforms else text
-            )
-    if text and column.map:
-        text = column.map.get(text.casefold(), text)
-    text = text or column.default
-    if not text:
-        if column.required or field.needed:
-            raise BadMapping("is missing")
-        return field.default
-    if field.is_number:
-        number = decimal(text, _sign(column.transforms))
-        if (column.min is not None and number < column.min) or (column.max is not None and number > column.max):
-            raise BadMapping(f"{number} is outside the limits")
-        return field.read(number)
-    if "date_fr" in column.transforms:
-        text = date_fr(text)
-    return field.read(text)
-
-
-def _sign(transforms: tuple[str, ...]) -> str | None:
-    return "," if "decimal_fr" in transforms else "." if "decimal_en" in transforms else None

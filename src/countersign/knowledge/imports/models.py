@@ -145,6 +145,12 @@ class Import:
         return self.status in ("pending", "processing")
 
     @property
+    def undoing(self) -> bool:
+        """Whether a job is taking it back."""
+        return self.status == "completed" and self.phase == "undoing"
+
+    @property
     def undoable(self) -> bool:
         """Whether it wrote something that may be taken back."""
-        return self.status == "completed" and not self.dry_run and self.inserted_rows + self.updated_rows > 0
+        wrote = self.inserted_rows + self.updated_rows > 0
+        return self.status == "completed" and not self.dry_run and wrote and not self.undoing

@@ -13,10 +13,14 @@ BEGIN
         WHERE c.oid = p_table AND c.relkind IN ('r', 'p') AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('dynamic'))) THEN
         RAISE EXCEPTION 'not-a-record-table' USING ERRCODE = 'P0422', DETAIL = format('%s holds no records.', p_table);
     END IF;
+    PERFORM set_config('work_mem', '64MB', true);
+    PERFORM gin_clean_pending_list(i.indexrelid)
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+    WHERE i.indrelid = p_table;
     EXECUTE format('ANALYZE %s', p_table);
 END $$;
 COMMENT ON FUNCTION refresh_statistics(regclass) IS
-    'ANALYZE after a large import: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
+    'ANALYZE after a large import, and order in its indexes of texts: until then the planner believes that a tenant has next to no rows. Needs the owner of the table.';
 REVOKE ALL ON FUNCTION refresh_statistics(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refresh_statistics(regclass) TO countersign_app, countersign_system;
 
@@ -48,18 +52,28 @@ COMMENT ON FUNCTION order_staging() IS 'Lets the staged rows be written piece by
 
 CREATE OR REPLACE FUNCTION end_import_of_job() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    failed bigint;
 BEGIN
+    UPDATE import_logs SET phase = NULL, seconds_left = NULL,
+        report = coalesce(report, '{}') || jsonb_build_object('undo_error', coalesce(NEW.error, NEW.status))
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND phase = 'undoing';
     UPDATE import_logs
     SET status = NEW.status, completed_at = now(), seconds_left = NULL,
         errors = CASE WHEN NEW.status = 'failed' THEN jsonb_build_array(jsonb_build_object('error', NEW.error)) ELSE errors END
-    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing');
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'processing')
+    RETURNING CASE WHEN status = 'failed' AND NOT dry_run THEN id END INTO failed;
+    IF failed IS NOT NULL THEN
+        INSERT INTO jobs (tenant_id, name, args, max_attempts, actor_id)
+        VALUES (NEW.tenant_id, 'imports.failed', jsonb_build_object('import_id', failed), 5, NEW.actor_id);
+    END IF;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION end_import_of_job() IS
-    'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on.';
+    'Trigger: a job that was cancelled, or given up because its workers fell silent, leaves no import that seems to go on; another job tells of the failure.';
 
 CREATE OR REPLACE TRIGGER jobs_end_import AFTER UPDATE OF status ON jobs
-    FOR EACH ROW WHEN (NEW.name = 'imports.run' AND NEW.status IN ('failed', 'cancelled')) EXECUTE FUNCTION end_import_of_job();
+    FOR EACH ROW WHEN (NEW.name IN ('imports.run', 'imports.undo') AND NEW.status IN ('failed', 'cancelled')) EXECUTE FUNCTION end_import_of_job();
 
 -- ── Into tables of users ─────────────────────────────────────────────────────────────────────────────────────────
 -- Values stand as one JSON object in row_values. Names are those that the table declares, quoted by %I; ours begin with #,

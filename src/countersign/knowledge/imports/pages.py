@@ -147,7 +147,7 @@ async def _list(
         found=found,
         before=before,
         following=found[-1].id if len(found) == PER_PAGE else None,
-        working=any(one.going for one in found),
+        working=any(one.going or one.undoing for one in found),
         accepted=ACCEPTED,
         error=error,
     )

@@ -18,6 +18,7 @@ _THOUSANDS = {
 }
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _SHORT = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,2}|\.[0-9]{4,15})?")  # no sign in it could group thousands
+_COMMA = re.compile(r"[+-]?[0-9]{1,15},(?:[0-9]{1,2}|[0-9]{4,15})")
 _UNSURE = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _WRITTEN = re.compile(r"[+-]?[0-9][0-9.,]*")
 MOST_DIGITS = 100
@@ -27,6 +28,8 @@ def decimal(text: str, sign: str | None = None) -> Decimal:
     """``1 234,50 €``, ``1,234.50`` and ``1234.5`` are numbers; *sign* says what ``1.234`` is. Raises ``BadMapping``."""
     if _SHORT.fullmatch(text):
         return Decimal(text)
+    if _COMMA.fullmatch(text):
+        return Decimal(text.replace(",", "."))
     plain = text if isinstance(text, Number) else _plain(text, sign)
     if len(plain) > MOST_DIGITS or not _NUMBER.fullmatch(plain):
         raise BadMapping(f"« {text[:80]} » is not a number")

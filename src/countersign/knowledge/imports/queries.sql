@@ -73,6 +73,23 @@ UPDATE import_staging s SET error = CASE WHEN s.target_id IS NOT NULL THEN 'code
 WHERE s.error IS NULL AND ((s.target_id IS NOT NULL AND %(conflict)s::text = 'error')
                            OR (s.target_id IS NULL AND (s.name IS NULL OR s.unit IS NULL)));
 
+-- undescribed
+-- Rows that were good until they were compared: their errors do not yet tell what the file says.
+SELECT coalesce(array_agg(s.row_number ORDER BY s.row_number), '{}') FROM import_staging s WHERE s.error IS NOT NULL AND s.data IS NULL;
+
+-- describe
+-- What the file says of a row, as a row of its own that has no error.
+COPY import_staging (row_number, data) FROM STDIN;
+
+-- end_describing
+-- Each of these rows is kept with what the file says of it.
+WITH said AS (DELETE FROM import_staging WHERE error IS NULL AND data IS NOT NULL RETURNING row_number, data)
+UPDATE import_staging s SET data = said.data FROM said WHERE said.row_number = s.row_number AND s.error IS NOT NULL;
+
+-- gather_words
+-- The words of many rows go into the index of texts together; it is put in order before anybody else waits for that.
+SELECT set_config('gin_pending_list_limit', '32MB', true);
+
 -- report
 -- What the import does, in numbers that add up.
 SELECT count(*) AS total, count(*) FILTER (WHERE s.error IS NOT NULL) AS failed,
@@ -202,7 +219,7 @@ RETURNING id, file_id, target_table, mapping, dry_run;
 -- How far an import is.
 UPDATE import_logs SET phase = %(phase)s::text, rows_done = %(done)s::integer, rows_expected = %(expected)s::integer,
        rows_per_second = %(rate)s::integer, seconds_left = %(left)s::integer
-WHERE id = %(id)s::bigint AND status = 'processing';
+WHERE id = %(id)s::bigint AND (status = 'processing' OR phase = 'undoing');
 
 -- complete_import
 -- An import ended well; its first thousand errors stand on it.
@@ -234,7 +251,7 @@ ORDER BY l.id DESC LIMIT %(limit)s::bigint;
 
 -- lock_import
 -- An import that is about to be cancelled or undone.
-SELECT id, status, dry_run, target_table, inserted_rows, updated_rows, job_id FROM import_logs
+SELECT id, status, dry_run, target_table, phase FROM import_logs
 WHERE id = %(id)s::bigint FOR UPDATE;
 
 -- errors
@@ -260,18 +277,44 @@ SELECT (SELECT count(*) FROM ouvrages o
         WHERE h.import_log_id = %(id)s::bigint
           AND NOT EXISTS (SELECT FROM ouvrage_history later WHERE later.ouvrage_id = h.ouvrage_id AND later.id > h.id)) AS updated;
 
+-- ask_undo
+-- An import that a job will take back.
+UPDATE import_logs SET phase = 'undoing', job_id = %(job)s::bigint, rows_done = 0, rows_expected = inserted_rows + updated_rows,
+       rows_per_second = NULL, seconds_left = NULL, report = report - 'kept' - 'undo_error'
+WHERE id = %(id)s::bigint;
+
+-- begin_undo
+-- A job takes the undoing up: how many rows the import wrote.
+SELECT inserted_rows + updated_rows AS rows FROM import_logs
+WHERE id = %(id)s::bigint AND status = 'completed' AND phase = 'undoing';
+
+-- refuse_undo
+-- Rows that changed since the import are kept, and with them all of it.
+UPDATE import_logs SET phase = NULL, report = coalesce(report, '{}') || jsonb_build_object('kept', %(kept)s::integer)
+WHERE id = %(id)s::bigint AND phase = 'undoing';
+
+-- ends_of_added
+-- The first and the last of the rows that an import added.
+SELECT min(id) AS first, max(id) AS last FROM ouvrages
+WHERE import_id = %(id)s::text AND tenant_id = current_tenant() AND deleted_at IS NULL;
+
+-- ends_of_changed
+-- The first and the last of the changes that an import made.
+SELECT min(id) AS first, max(id) AS last FROM ouvrage_history WHERE import_log_id = %(id)s::bigint;
+
 -- take_back
--- Rows that an import added go, and no search finds them.
+-- Rows of a piece that an import added go, and no search finds them.
 WITH gone AS (
     UPDATE ouvrages o SET deleted_at = now()
-    WHERE o.import_id = %(id)s::text AND o.tenant_id = current_tenant() AND o.deleted_at IS NULL
+    WHERE o.id BETWEEN %(first)s::bigint AND %(last)s::bigint
+      AND o.import_id = %(id)s::text AND o.tenant_id = current_tenant() AND o.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM ouvrage_history h WHERE h.ouvrage_id = o.id)
     RETURNING o.id
-)
-SELECT forget_entries('ouvrage', coalesce((SELECT array_agg(id) FROM gone), '{}'));
+), every AS (SELECT coalesce(array_agg(id), '{}') AS ids FROM gone)
+SELECT cardinality(every.ids), forget_entries('ouvrage', every.ids) FROM every;
 
 -- put_back
--- Rows that an import changed are what they were, and are read again by the index.
+-- Rows of a piece of its changes are what they were, and are read again by the index.
 WITH restored AS (
     UPDATE ouvrages o SET
         name = CASE WHEN 'name' = ANY(h.changed) THEN h.old_values ->> 'name' ELSE o.name END,
@@ -286,14 +329,14 @@ WITH restored AS (
         import_source = CASE WHEN 'import_source' = ANY(h.changed) THEN h.old_values ->> 'import_source' ELSE o.import_source END,
         import_id = CASE WHEN 'import_id' = ANY(h.changed) THEN h.old_values ->> 'import_id' ELSE o.import_id END
     FROM ouvrage_history h
-    WHERE h.import_log_id = %(id)s::bigint AND o.id = h.ouvrage_id
+    WHERE h.id BETWEEN %(first)s::bigint AND %(last)s::bigint AND h.import_log_id = %(id)s::bigint AND o.id = h.ouvrage_id
     RETURNING o.id
-)
-SELECT touch_entries('ouvrage', coalesce((SELECT array_agg(id) FROM restored), '{}'));
+), every AS (SELECT coalesce(array_agg(id), '{}') AS ids FROM restored)
+SELECT cardinality(every.ids), touch_entries('ouvrage', every.ids) FROM every;
 
 -- end_undo
 -- The import counts as undone.
-UPDATE import_logs SET status = 'undone', undone_at = now() WHERE id = %(id)s::bigint;
+UPDATE import_logs SET status = 'undone', undone_at = now(), phase = NULL, seconds_left = NULL WHERE id = %(id)s::bigint;
 
 -- mappings
 -- Mappings by name: all, one, those of one target, or those made for a file with these columns.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from ...index import service as index
 from ...kernel import jobs, sql
 from ...kernel.access import Caller
 from ...kernel.app import App
@@ -26,6 +25,7 @@ from .targets import Target, of_table
 queries = sql.load(__package__ or "")
 
 RUN = "imports.run"
+UNDO = "imports.undo"
 OUVRAGES = "ouvrages"
 AT_ONCE = 1000
 
@@ -85,7 +85,7 @@ async def cancel(tx: Tx, import_id: int) -> None:
 
 
 async def undo(tx: Tx, import_id: int) -> None:
-    """Rows that it added go, rows that it changed are what they were. Raises ``NotUndoable`` when any changed since."""
+    """A job will take the import back, or say on it why that is not possible. Raises ``NotUndoable``."""
     found = await tx.first(Row, queries.lock_import, id=import_id)
     if found is None:
         raise NoSuchImport()
@@ -93,19 +93,10 @@ async def undo(tx: Tx, import_id: int) -> None:
         raise NotUndoable()
     if found["target_table"] != OUVRAGES:
         raise NotUndoable("Rows of a table are not taken back together. Delete them, or import the former file again.")
-    await tx.value(queries.one_at_a_time)
-    left = await tx.one(Row, queries.undoable, id=import_id)
-    changed = found["inserted_rows"] + found["updated_rows"] - left["inserted"] - left["updated"]
-    if changed:
-        raise NotUndoable(
-            f"{changed} of its rows were edited, deleted or put to use since. Correct them, or leave it.", rows=changed
-        )
-    await tx.run(queries.take_back, id=import_id)
-    await tx.run(queries.put_back, id=import_id)
-    await tx.run(queries.end_undo, id=import_id)
-    for row in await tx.all(Row, queries.collections):
-        await index.run_soon(tx, row["name"])
-    await audit(tx, "undo", "import", import_id, new=left)
+    if found["phase"] == "undoing":
+        raise NotUndoable("This import is being undone already.")
+    job = await jobs.enqueue(tx, UNDO, import_id=import_id)
+    await tx.run(queries.ask_undo, id=import_id, job=job)
 
 
 # -- what was refused

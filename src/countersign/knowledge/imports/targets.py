@@ -54,7 +54,12 @@ def _words(most: int) -> Callable[[str], str]:
 
 def _amount(digits: int) -> Callable[[Decimal], Decimal]:
     def read(number: Decimal) -> Decimal:
-        if number.adjusted() >= digits or (rounded := round(number, 4)).adjusted() >= digits:
+        if number.adjusted() >= digits:
+            raise BadMapping("is too large")
+        shown = number.as_tuple().exponent
+        if isinstance(shown, int) and -4 <= shown <= 0:
+            return number
+        if (rounded := round(number, 4)).adjusted() >= digits:
             raise BadMapping("is too large")
         return rounded
 

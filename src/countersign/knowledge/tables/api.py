@@ -10,12 +10,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...kernel.database import Row
+from ...kernel.idempotency import Key, once
 from ...kernel.json import dumps
 from ...kernel.lists import After, Limit, Words
 from ...kernel.web import Clean, House, Router, Who
 from . import rows, service
 from .export import export
-from .models import BadValues, Filter, Table, shown
+from .models import OPERATORS, Filter, NotAFilter, Table, shown
 
 routes = Router(prefix="/api/v1", tags=["dynamic-tables"])
 
@@ -23,6 +24,7 @@ Name = Annotated[Clean, Path(max_length=63)]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Conditions = Annotated[list[Clean], Query(alias="filter", max_length=20)]
 Template = Annotated[Clean, Field(max_length=10_000)]
+Seen = Annotated[str | None, Header(alias="If-Match", max_length=100)]
 Description = Annotated[Clean, Field(max_length=2_000)]
 
 
@@ -63,28 +65,36 @@ class PreviewBody(_Body):
 async def list_tables(app: House, caller: Who) -> Response:
     """Tables that this organisation defined, by name."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return _reply({"items": [_table(t) for t in await service.tables(tx)]})
+        return _reply({"items": [_shown(t) for t in await service.tables(tx)]})
 
 
 @routes.on("POST /dynamic-tables", permission="tables.manage", status_code=201)
-async def create_table(app: House, caller: Who, body: NewTableBody) -> Response:
-    """A new table with its columns."""
+async def create_table(app: House, caller: Who, body: NewTableBody, key: Key = None) -> Response:
+    """A new table with its columns; the same ``Idempotency-Key`` within a day makes it once."""
     async with app.db.transaction(caller) as tx:
+        seen = await once(tx, "dynamic_table", key, body.model_dump())
+        if seen.made is not None:
+            return _table(await service.table_by_id(tx, seen.made), 201)
         made = await service.create(
-            tx, body.name, body.schema_definition, description=body.description, template=body.embedding_template
+            tx,
+            body.name,
+            body.schema_definition,
+            description=body.description,
+            template=body.embedding_template,
+            tags=seen.tags,
         )
-    return _reply(_table(made), 201)
+    return _table(made, 201)
 
 
 @routes.on("GET /dynamic-tables/{name}", permission="tables.view")
 async def read_table(app: House, caller: Who, name: Name) -> Response:
-    """One table: its definition, how many rows it has, how many of them are indexed."""
+    """One table: its definition, how many rows it has and how many are indexed; its ``ETag`` serves for changes."""
     async with app.db.transaction(caller, read_only=True) as tx:
-        return _reply(_table(await service.table(tx, name)))
+        return _table(await service.table(tx, name))
 
 
 @routes.on("PATCH /dynamic-tables/{name}", permission="tables.manage")
-async def update_table(app: House, caller: Who, name: Name, body: TableBody) -> Response:
+async def update_table(app: House, caller: Who, name: Name, body: TableBody, if_match: Seen = None) -> Response:
     """Changes description or template; with a new template every row is indexed again."""
     async with app.db.transaction(caller) as tx:
         old = await service.table(tx, name)
@@ -93,8 +103,8 @@ async def update_table(app: House, caller: Who, name: Name, body: TableBody) -> 
             given["description"] = body.description
         if "embedding_template" in body.model_fields_set:
             given["template"] = body.embedding_template
-        await service.describe(tx, name, **given)
-        return _reply(_table(await service.table(tx, name)))
+        await service.describe(tx, name, **given, seen=if_match)
+        return _table(await service.table(tx, name))
 
 
 @routes.on("DELETE /dynamic-tables/{name}", permission="tables.manage", status_code=204)
@@ -108,29 +118,40 @@ async def delete_table(
 
 
 @routes.on("POST /dynamic-tables/{name}/columns", permission="tables.manage", status_code=201)
-async def add_column(app: House, caller: Who, name: Name, body: dict[str, Any]) -> Response:
-    """Adds a column, written as in a definition."""
+async def add_column(
+    app: House, caller: Who, name: Name, body: dict[str, Any], key: Key = None, if_match: Seen = None
+) -> Response:
+    """Adds a column, written as in a definition; the same ``Idempotency-Key`` within a day adds it once."""
     async with app.db.transaction(caller) as tx:
-        await service.add_column(tx, name, body)
-        return _reply(_table(await service.table(tx, name)), 201)
+        seen = await once(tx, "dynamic_table", key, [name, body])
+        if seen.made is None:
+            await service.add_column(tx, name, body, seen=if_match, tags=seen.tags)
+        return _table(await service.table(tx, name), 201)
 
 
 @routes.on("PATCH /dynamic-tables/{name}/columns/{column}", permission="tables.manage")
-async def rename_column(app: House, caller: Who, name: Name, column: Name, body: RenameBody) -> Response:
+async def rename_column(
+    app: House, caller: Who, name: Name, column: Name, body: RenameBody, if_match: Seen = None
+) -> Response:
     """Renames a column, in the template too."""
     async with app.db.transaction(caller) as tx:
-        await service.rename_column(tx, name, column, body.name)
-        return _reply(_table(await service.table(tx, name)))
+        await service.rename_column(tx, name, column, body.name, seen=if_match)
+        return _table(await service.table(tx, name))
 
 
 @routes.on("DELETE /dynamic-tables/{name}/columns/{column}", permission="tables.manage")
 async def drop_column(
-    app: House, caller: Who, name: Name, column: Name, confirm: Annotated[Clean, Query(max_length=63)] = ""
+    app: House,
+    caller: Who,
+    name: Name,
+    column: Name,
+    confirm: Annotated[Clean, Query(max_length=63)] = "",
+    if_match: Seen = None,
 ) -> Response:
     """Drops a column and what it holds; *confirm* repeats its name."""
     async with app.db.transaction(caller) as tx:
-        await service.drop_column(tx, name, column, confirm=confirm)
-        return _reply(_table(await service.table(tx, name)))
+        await service.drop_column(tx, name, column, confirm=confirm, seen=if_match)
+        return _table(await service.table(tx, name))
 
 
 @routes.on("POST /dynamic-tables/{name}/preview", permission="tables.view")
@@ -181,10 +202,14 @@ async def export_rows(
 
 
 @routes.on("POST /dynamic-tables/{name}/rows", permission="tables.manage", status_code=201)
-async def create_row(app: House, caller: Who, name: Name, body: dict[str, Any]) -> Response:
-    """A new row: values by column."""
+async def create_row(app: House, caller: Who, name: Name, body: dict[str, Any], key: Key = None) -> Response:
+    """A new row: values by column; the same ``Idempotency-Key`` within a day makes it once."""
     async with app.db.transaction(caller) as tx:
-        return _row(await rows.add(tx, await service.table(tx, name), body), 201)
+        of = await service.table(tx, name)
+        seen = await once(tx, of.name, key, [of.id, body])
+        if seen.made is not None:
+            return _row(await rows.row(tx, of, seen.made), 201)
+        return _row(await rows.add(tx, of, body, tags=seen.tags), 201)
 
 
 @routes.on("GET /dynamic-tables/{name}/rows/{number}", permission="tables.view")
@@ -201,7 +226,7 @@ async def update_row(
     name: Name,
     number: Number,
     body: dict[str, Any],
-    if_match: Annotated[str | None, Header(max_length=100)] = None,
+    if_match: Seen = None,
 ) -> Response:
     """Changes the values named; refused when ``If-Match`` is not the row's present ``ETag``."""
     async with app.db.transaction(caller) as tx:
@@ -218,18 +243,22 @@ async def delete_row(app: House, caller: Who, name: Name, number: Number) -> Res
 
 
 def read_filters(conditions: list[str]) -> list[Filter]:
-    """``column:operator:value`` each. Raises ``BadValues``."""
+    """``column:operator:value`` each. Raises ``NotAFilter``."""
     found: list[Filter] = []
     for condition in conditions:
         column, colon, rest = condition.partition(":")
         if not colon:
-            raise BadValues(f"“{shown(condition)}” is no filter: write column:operator:value.")
+            raise NotAFilter(given=shown(condition), operators=", ".join(OPERATORS))
         op, _, value = rest.partition(":")
         found.append(Filter(column, op, value))
     return found
 
 
-def _table(of: Table) -> dict[str, Any]:
+def _table(of: Table, status: int = 200) -> Response:
+    return Response(dumps(_shown(of)), status, {"ETag": service.etag(of)}, media_type="application/json")
+
+
+def _shown(of: Table) -> dict[str, Any]:
     """A table as the API shows it; its database id and its real table stay inside."""
     return {name: value for name, value in asdict(of).items() if name not in ("id", "table_name")}
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, NewType, Self
 
-from ...kernel.errors import Conflict, Invalid, NotFound
+from ...kernel.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from .faults import BadValue
 
 TableId = NewType("TableId", int)
@@ -24,11 +24,15 @@ class NoSuchRow(NotFound):
 
 
 class TableExists(Conflict):
-    """A table of this name exists already."""
+    """There is a table “%(table)s” already."""
 
 
-class RowChanged(Conflict):
+class RowChanged(PreconditionFailed):
     """This row has changed since you read it. Reload it and try again."""
+
+
+class TableChanged(PreconditionFailed):
+    """This table was changed since you read it. Reload it and try again."""
 
 
 class BadDefinition(Invalid):
@@ -49,6 +53,14 @@ class BadValues(Invalid):
         return made
 
 
+class NotAFilter(BadValues):
+    """“%(given)s” is no filter. Write column:operator:value, where the operator is %(operators)s."""
+
+
+class BadFilter(BadValues):
+    """The value for “%(column)s” %(why)s."""
+
+
 class NotConfirmed(Invalid):
     """Dropping a column loses what it holds. Confirm it by the name of the column."""
 
@@ -58,7 +70,7 @@ class TableNotConfirmed(Invalid):
 
 
 class TableInUse(Conflict):
-    """Agents answer from this table. Let them answer from something else first."""
+    """%(agents)s: these agents answer from this table. Let them answer from something else first."""
 
 
 def shown(text: object) -> str:

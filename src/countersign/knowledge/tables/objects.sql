@@ -197,7 +197,7 @@ BEGIN
             (SELECT string_agg(format('%I', c.value), ', ' ORDER BY c.ordinality) FROM jsonb_array_elements_text(part) WITH ORDINALITY c));
     END LOOP;
 EXCEPTION WHEN data_exception OR invalid_column_reference OR undefined_column OR duplicate_column THEN
-    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The table cannot be built: ' || SQLERRM || '.';
+    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The table cannot be built: %s.', SQLERRM);
 END $$;
 COMMENT ON FUNCTION build_dynamic_table(bigint) IS 'Creates the real table of a definition, behind row-level security like every other.';
 
@@ -224,7 +224,7 @@ EXCEPTION
         RAISE EXCEPTION 'needs-a-default' USING ERRCODE = 'P0422',
             DETAIL = 'The table has rows: a new column that must be filled needs a default.';
     WHEN data_exception OR duplicate_column OR unique_violation OR foreign_key_violation THEN
-        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The column cannot be built: ' || SQLERRM || '.';
+        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The column cannot be built: %s.', SQLERRM);
 END $$;
 COMMENT ON FUNCTION alter_dynamic_table(bigint, text, text, jsonb) IS 'Adds, renames or drops one column of the real table.';
 

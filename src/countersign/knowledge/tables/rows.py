@@ -17,7 +17,7 @@ from ...kernel.json import dumps, loads
 from ...kernel.lists import BadCursor, cursor, place
 from .faults import BadValue
 from .indexing import mark
-from .models import OPERATORS, BadValues, Column, Filter, NoSuchRow, RowChanged, Table, shown
+from .models import OPERATORS, BadFilter, Column, Filter, NoSuchRow, NotAFilter, RowChanged, Table, shown
 from .values import read, read_all
 
 queries = sql.load(__package__ or "")
@@ -96,11 +96,11 @@ async def row(tx: Tx, of: Table, row_id: int) -> Row:
     return found[0]
 
 
-async def add(tx: Tx, of: Table, values: Mapping[str, Any]) -> Row:
-    """A new row. Raises ``BadValues``; 409 when a value that must be unique is there."""
+async def add(tx: Tx, of: Table, values: Mapping[str, Any], *, tags: tuple[str, ...] = ()) -> Row:
+    """A new row; *tags* go into its audit row. Raises ``BadValues``; 409 when a value that must be unique is there."""
     checked = read_all(of.columns, values, whole=True)
     made = int(await tx.value(queries.write_row, table=of.id, row=None, values=dumps(checked)))
-    await audit(tx, "create", of.name, made, new=checked)
+    await audit(tx, "create", of.name, made, new=checked, tags=tags)
     await mark(tx, of, made)
     await _tell(tx, of, "created", made)
     return await row(tx, of, made)
@@ -155,15 +155,13 @@ def _checked(of: Table, filters: Sequence[Filter]) -> list[dict[str, Any]]:
     for one in filters:
         column = known.get(one.column)
         if column is None or one.op not in OPERATORS:
-            raise BadValues(
-                f"“{shown(one.column)}:{shown(one.op)}” is no filter: column:operator:value, by {', '.join(OPERATORS)}."
-            )
+            raise NotAFilter(given=f"{shown(one.column)}:{shown(one.op)}", operators=", ".join(OPERATORS))
         value: Any = one.value
         if one.op not in ("contains", "empty", "filled") and column.type not in ("json", "string", "text"):
             try:
                 value = read(column, one.value)
             except BadValue as error:
-                raise BadValues(f"{one.column} {error.detail}.") from error
+                raise BadFilter(column=one.column, why=error.detail) from error
         found.append({"column": one.column, "op": one.op, "value": value})
     return found
 

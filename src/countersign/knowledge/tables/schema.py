@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 from typing import Any, cast
 
+from . import refusals
 from .faults import BadValue
-from .models import TYPES, BadDefinition, Column, shown
+from .models import TYPES, Column, shown
 from .values import read
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -20,19 +21,19 @@ _FIELD = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 def read_definition(given: Any) -> dict[str, Any]:
     """The definition as stored: columns, primary_key, indexes. Raises ``BadDefinition``, naming the place."""
     if not isinstance(given, dict):
-        raise BadDefinition("A definition is an object with “columns”.")
+        raise refusals.NotADefinition()
     whole = cast("dict[str, Any]", given)
     if unknown := set(whole) - {"columns", "primary_key", "indexes"}:
-        raise BadDefinition(f"A definition has no “{shown(min(unknown))}”: it has columns, primary_key, indexes.")
+        raise refusals.NoSuchPart(part=shown(min(unknown)))
     if whole.get("primary_key", "id") != "id":
-        raise BadDefinition("The primary key is “id”; it is made by itself. Mark a column of your own as unique.")
+        raise refusals.OtherKey()
     listed = whole.get("columns")
     if not isinstance(listed, list) or not 0 < len(cast("list[Any]", listed)) <= MOST_COLUMNS:
-        raise BadDefinition(f"“columns” is a list of 1 to {MOST_COLUMNS} columns.")
+        raise refusals.BadColumns(most=MOST_COLUMNS)
     columns = [read_column(column) for column in cast("list[Any]", listed)]
     names = [column.name for column in columns]
     if doubled := [name for name in names if names.count(name) > 1]:
-        raise BadDefinition(f"There are two columns “{doubled[0]}”.")
+        raise refusals.DoubledColumn(column=doubled[0])
     return {
         "columns": [column.as_json() for column in columns],
         "primary_key": "id",
@@ -43,20 +44,16 @@ def read_definition(given: Any) -> dict[str, Any]:
 def read_column(given: Any) -> Column:
     """One column. Raises ``BadDefinition``."""
     if not isinstance(given, dict):
-        raise BadDefinition("A column is an object with “name” and “type”.")
+        raise refusals.NotAColumn()
     told = {key: value for key, value in cast("dict[str, Any]", given).items() if value is not None}
     name = told.get("name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise BadDefinition(
-            f"The name “{shown(name)}” is not possible: small letters, digits and _, a letter first, 63 at most."
-        )
+        raise refusals.BadName(column=shown(name))
     if unknown := set(told) - _KEYS:
-        raise BadDefinition(f"{name}: a column has no “{shown(min(unknown))}”.")
+        raise refusals.NoSuchProperty(column=name, part=shown(min(unknown)))
     match = _SPELLED.fullmatch(str(told.get("type", "")))
     if match is None or match[1] not in TYPES or (match[2] and match[1] not in ("string", "decimal")):
-        raise BadDefinition(
-            f"{name}: the type is one of string(n), text, integer, decimal(p,s), boolean, date, datetime, json."
-        )
+        raise refusals.NoSuchType(column=name)
     kind = match[1]
     length = precision = scale = None
     if kind == "string":
@@ -66,7 +63,7 @@ def read_column(given: Any) -> Column:
         scale = _whole(name, "scale", match[3] or (0 if match[2] else told.get("scale", 4)), 0, precision)
     for flag in ("nullable", "indexed", "unique"):
         if not isinstance(told.get(flag, False), bool):
-            raise BadDefinition(f"{name}: “{flag}” is true or false.")
+            raise refusals.NotAFlag(column=name, part=flag)
     column = Column(
         name=name,
         type=kind,
@@ -79,11 +76,11 @@ def read_column(given: Any) -> Column:
         references=_reference(name, kind, told.get("references")),
     )
     if kind == "json" and (column.indexed or column.unique):
-        raise BadDefinition(f"{name}: a json column has no index.")
+        raise refusals.JsonIndexed(column=name)
     try:
         return replace(column, default=read(column, told.get("default")))
     except BadValue as error:
-        raise BadDefinition(f"{name}: the default {error.detail}.") from error
+        raise refusals.BadDefault(column=name, why=error.detail) from error
 
 
 def check_template(template: str | None, columns: list[Column]) -> str | None:
@@ -93,11 +90,9 @@ def check_template(template: str | None, columns: list[Column]) -> str | None:
     names = {column.name for column in columns}
     for field in _FIELD.findall(template):
         if field not in names:
-            raise BadDefinition(
-                f"The template names “{shown(field)}”, which is no column. There are: {', '.join(sorted(names))}."
-            )
+            raise refusals.UnknownInTemplate(column=shown(field), columns=", ".join(sorted(names)))
     if not _FIELD.search(template):
-        raise BadDefinition("The template names no column. Write one as {{name}}.")
+        raise refusals.EmptyTemplate()
     return template
 
 
@@ -114,14 +109,14 @@ def uses(template: str | None, column: str) -> bool:
 def _indexes(given: Any, columns: list[Column]) -> list[list[str]]:
     kinds = {column.name: column.type for column in columns}
     if not isinstance(given, list):
-        raise BadDefinition("“indexes” is a list of lists of columns.")
+        raise refusals.BadIndexes()
     found: list[list[str]] = []
     for index in cast("list[Any]", given):
         names = cast("list[Any]", index) if isinstance(index, list) else []
         if not 0 < len(names) <= 8 or any(
             not isinstance(name, str) or kinds.get(name, "json") == "json" for name in names
         ):
-            raise BadDefinition("Each of “indexes” is a list of 1 to 8 columns that exist and are not json.")
+            raise refusals.BadIndex()
         found.append(names)
     return found[:50]
 
@@ -131,11 +126,11 @@ def _reference(name: str, kind: str, given: Any) -> str | None:
         return None
     target: Any = cast("dict[str, Any]", given).get("table") if isinstance(given, dict) else given
     if isinstance(given, dict) and cast("dict[str, Any]", given).get("column", "id") != "id":
-        raise BadDefinition(f"{name}: a reference is to the id of another table.")
+        raise refusals.ReferenceElsewhere(column=name)
     if not isinstance(target, str) or not NAME.fullmatch(target):
-        raise BadDefinition(f"{name}: “references” names another table.")
+        raise refusals.BadReference(column=name)
     if kind != "integer":
-        raise BadDefinition(f"{name}: a column that refers to another table is an integer.")
+        raise refusals.ReferenceNotInteger(column=name)
     return target
 
 
@@ -146,5 +141,5 @@ def _whole(name: str, what: str, value: Any, least: int, most: int) -> int:
         or not str(value).isdigit()
         or not least <= int(value) <= most
     ):
-        raise BadDefinition(f"{name}: “{what}” is a whole number from {least} to {most}.")
+        raise refusals.BadSize(column=name, part=what, least=least, most=most)
     return int(value)

@@ -15,15 +15,16 @@ from . import rows
 from .faults import BadValue as BadValue
 from .indexing import reread
 from .models import (
-    BadDefinition,
     Column,
     NoSuchTable,
     NotConfirmed,
     Table,
+    TableChanged,
     TableExists,
     TableInUse,
     TableNotConfirmed,
 )
+from .refusals import ColumnExists, LastColumn, NamedByTemplate
 from .schema import check_template, read_column, read_definition, renamed, uses
 from .values import read as read_value
 
@@ -47,10 +48,32 @@ async def table(tx: Tx, name: str) -> Table:
     return found
 
 
+async def table_by_id(tx: Tx, table_id: int) -> Table:
+    """One table by its database id. Raises ``NoSuchTable``."""
+    found = next((each for each in await tables(tx) if each.id == table_id), None)
+    if found is None:
+        raise NoSuchTable()
+    return found
+
+
+def etag(of: Table) -> str:
+    """The version of a table's definition, for ``If-Match``."""
+    return f'"{of.id}-{of.updated_at.timestamp():.6f}"'
+
+
 async def create(
-    tx: Tx, name: str, definition: Any, *, description: str | None = None, template: str | None = None
+    tx: Tx,
+    name: str,
+    definition: Any,
+    *,
+    description: str | None = None,
+    template: str | None = None,
+    tags: tuple[str, ...] = (),
 ) -> Table:
-    """A new table by its definition. Raises ``BadDefinition``, ``TableExists``, or what the database says of a name."""
+    """A new table by its definition; *tags* go into its audit row.
+
+    Raises ``BadDefinition``, ``TableExists``, or what the database says of a name.
+    """
     await tx.run(queries.check_name, name=name)
     schema = read_definition(definition)
     template = check_template(template, [Column(**column) for column in schema["columns"]])
@@ -63,9 +86,9 @@ async def create(
         template=template,
     )
     if made is None:
-        raise TableExists(f"There is a table “{name}” already.")
+        raise TableExists(table=name)
     await tx.run(queries.build_table, table=made)
-    await audit(tx, "create", "dynamic_table", made, new={"name": name, "schema": schema})
+    await audit(tx, "create", "dynamic_table", made, new={"name": name, "schema": schema}, tags=tags)
     return await table(tx, name)
 
 
@@ -78,41 +101,44 @@ async def drop(tx: Tx, name: str, *, confirm: str) -> None:
         raise TableNotConfirmed()
     old = await _locked(tx, name)
     if answering := [row["name"] for row in await tx.all(Row, queries.agents_of, name=name, real=old.table_name)]:
-        raise TableInUse(
-            f"{', '.join(answering)}: these agents answer from this table. Let them answer from something else first."
-        )
+        raise TableInUse(agents=", ".join(answering))
     await index.forget(tx, name, await tx.value(queries.empty_table, table=old.id))
     await tx.run(queries.drop_table, table=old.id)
     await audit(tx, "delete", "dynamic_table", old.id, old={"name": name, "schema": old.schema_definition})
 
 
-async def describe(tx: Tx, name: str, *, description: str | None, template: str | None) -> Table:
-    """Saves description and template; every row is read again when the template changes. Raises ``BadDefinition``."""
-    old = await _locked(tx, name)
+async def describe(
+    tx: Tx, name: str, *, description: str | None, template: str | None, seen: str | None = None
+) -> Table:
+    """Saves description and template; every row is read again when the template changes.
+
+    *seen* is the ``etag`` of what was read. Raises ``BadDefinition``, ``TableChanged``.
+    """
+    old = await _locked(tx, name, seen)
     new = replace(old, description=description or None, embedding_template=check_template(template, old.columns))
     await _save(tx, old, new)
     return await table(tx, name)
 
 
-async def add_column(tx: Tx, name: str, given: Any) -> Table:
-    """Adds a column at the end. Raises ``BadDefinition``."""
-    old = await _locked(tx, name)
+async def add_column(tx: Tx, name: str, given: Any, *, seen: str | None = None, tags: tuple[str, ...] = ()) -> Table:
+    """Adds a column at the end. Raises ``BadDefinition``, ``TableChanged``."""
+    old = await _locked(tx, name, seen)
     column = read_column(given)
     if column.name in [c.name for c in old.columns]:
-        raise BadDefinition(f"There is a column “{column.name}” already.")
+        raise ColumnExists(column=column.name)
     definition = read_definition(
         {**old.schema_definition, "columns": [*map(Column.as_json, old.columns), column.as_json()]}
     )
     await tx.run(queries.alter_table, table=old.id, verb="add", column=column.name, new=dumps(column.as_json()))
-    await _save(tx, old, replace(old, schema_definition=definition))
+    await _save(tx, old, replace(old, schema_definition=definition), tags)
     return await table(tx, name)
 
 
-async def rename_column(tx: Tx, name: str, column: str, to: str) -> Table:
-    """Renames a column, in the template and in the indexes too. Raises ``BadDefinition``."""
-    old = await _locked(tx, name)
+async def rename_column(tx: Tx, name: str, column: str, to: str, *, seen: str | None = None) -> Table:
+    """Renames a column, in the template and in the indexes too. Raises ``BadDefinition``, ``TableChanged``."""
+    old = await _locked(tx, name, seen)
     if to in [c.name for c in old.columns]:
-        raise BadDefinition(f"There is a column “{to}” already.")
+        raise ColumnExists(column=to)
     await tx.run(queries.alter_table, table=old.id, verb="rename", column=column, new=dumps({"name": to}))
     columns = [replace(c, name=to) if c.name == column else c for c in old.columns]
     indexes = [[to if one == column else one for one in names] for names in old.indexes]
@@ -122,16 +148,19 @@ async def rename_column(tx: Tx, name: str, column: str, to: str) -> Table:
     return await table(tx, name)
 
 
-async def drop_column(tx: Tx, name: str, column: str, *, confirm: str) -> Table:
-    """Drops a column and all it holds; *confirm* repeats its name. Raises ``NotConfirmed``, ``BadDefinition``."""
+async def drop_column(tx: Tx, name: str, column: str, *, confirm: str, seen: str | None = None) -> Table:
+    """Drops a column and all it holds; *confirm* repeats its name.
+
+    Raises ``NotConfirmed``, ``BadDefinition``, ``TableChanged``.
+    """
     if confirm != column:
         raise NotConfirmed()
-    old = await _locked(tx, name)
+    old = await _locked(tx, name, seen)
     if uses(old.embedding_template, column):
-        raise BadDefinition(f"The template names “{column}”. Take it out there first.")
+        raise NamedByTemplate(column=column)
     kept = [c.as_json() for c in old.columns if c.name != column]
     if not kept:
-        raise BadDefinition("A table has at least one column.")
+        raise LastColumn()
     await tx.run(queries.alter_table, table=old.id, verb="drop", column=column, new=None)
     definition = {**old.schema_definition, "columns": kept, "indexes": [i for i in old.indexes if column not in i]}
     await _save(tx, old, replace(old, schema_definition=definition))
@@ -194,12 +223,15 @@ def relations_of(of: Table, every: Sequence[Table]) -> frozenset[str]:
     return frozenset(forward | {t.name for t in every if any(c.references == of.name for c in t.columns)})
 
 
-async def _locked(tx: Tx, name: str) -> Table:
+async def _locked(tx: Tx, name: str, seen: str | None = None) -> Table:
     await tx.run(queries.lock_table, name=name)
-    return await table(tx, name)
+    found = await table(tx, name)
+    if seen is not None and seen != etag(found):
+        raise TableChanged()
+    return found
 
 
-async def _save(tx: Tx, old: Table, new: Table) -> None:
+async def _save(tx: Tx, old: Table, new: Table, tags: tuple[str, ...] = ()) -> None:
     await tx.run(
         queries.save_definition,
         table=new.id,
@@ -216,4 +248,5 @@ async def _save(tx: Tx, old: Table, new: Table) -> None:
         new.id,
         old={"schema": old.schema_definition, "template": old.embedding_template, "description": old.description},
         new={"schema": new.schema_definition, "template": new.embedding_template, "description": new.description},
+        tags=tags,
     )
