@@ -29,7 +29,7 @@ from countersign.providers.embedders import Embedder, embedder
 from countersign.stack.embedder import Embedder as EmbedderProcess
 from countersign.stack.postgres import Postgres
 
-PASSAGE, SLICE, SLICES = 3, 2 * BATCH_TEXTS, 5  # sentences, passages, turns of each
+PASSAGE, SLICE, SLICES = 2, 2 * BATCH_TEXTS, 3  # sentences, passages, turns of each
 TABLE = """
 CREATE TABLE bench_passages (
     id bigint PRIMARY KEY, tenant_id bigint NOT NULL DEFAULT current_tenant(), content text NOT NULL);

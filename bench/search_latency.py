@@ -31,13 +31,14 @@ from countersign.kernel import migrate
 from countersign.kernel.access import TenantId, system
 from countersign.kernel.app import App
 from countersign.kernel.settings import Settings
+from countersign.stack.embed_engine import Engine
 from countersign.stack.embed_engine import load as load_model
 from countersign.stack.postgres import Postgres
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TENANTS, EACH, LARGE, SIZE = 10, 10_000, EXACT_ROWS + 10_000, 384
 QUESTIONS, K, BATCH = 200, 10, 1000
-EMBEDDED = 3000  # sentences that are really embedded, for the tenant that is large
+EMBEDDED = 1200  # sentences that are really embedded, for the tenant that is large
 Vectors = Any
 
 
@@ -174,10 +175,10 @@ def like_texts(rng: np.random.Generator, many: int) -> tuple[Vectors, Vectors]:
 
     Real sentences are embedded; between each and its nearest ones lie the others, a little off the line.
     """
-    model = load_model()
+    engine = Engine(load_model())
     pool = random.Random(2).sample(sentences(), EMBEDDED)
-    real = np.asarray(model.encode(pool), np.float32)
-    asked = np.asarray(model.encode(questions(), True), np.float32)
+    real = np.asarray(engine.embed(pool, query=False)[0], np.float32)
+    asked = np.asarray(engine.embed(questions(), query=True)[0], np.float32)
     neighbours = np.argsort(-(real @ real.T), axis=1)[:, 1:11]
     first = rng.integers(0, len(real), many)
     second = neighbours[first, rng.integers(0, 10, many)]

@@ -14,10 +14,11 @@ from typing import Any, cast
 from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
 
 from .kernel import bell, jobs, logs
+from .kernel import partitions as kernel_partitions  # noqa: F401  # pyright: ignore[reportUnusedImport]  its job registers itself
 from .kernel.app import App
 from .kernel.aside import Aside
 from .kernel.settings import Settings
-from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  its jobs register themselves
+from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  likewise
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  likewise
 
 settings = Settings.load()

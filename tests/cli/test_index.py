@@ -5,50 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
-from countersign.cli import app as countersign
-from countersign.index import generations, indexer
 from countersign.kernel.access import system
 from countersign.kernel.database import Database
 from countersign.providers import embedders
 from countersign.providers.errors import EmbedderUnreachable
-from countersign.providers.profiles import Profile
+from tests.cli.conftest import Flat
 from tests.cluster import Clone
 
 ADD = """
 INSERT INTO agents (name, slug, qdrant_collection, system_prompt) VALUES ('Support', 'support', 'agent_support_docs', 'Aide.')
 """
-
-
-class Flat:
-    """An embedder for which all texts are alike."""
-
-    id, dimensions, profile = "fake:flat", 8, Profile()
-
-    async def passages(self, texts: Any, *, caller: Any = None) -> Any:
-        return np.ones((len(texts), 8), np.float32) / 8**0.5
-
-
-@pytest.fixture
-def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
-    """Calls a command against a migrated database."""
-    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database.url)
-    monkeypatch.setenv("COUNTERSIGN_HOME", str(tmp_path))
-
-    async def flat(_: Any) -> Flat:
-        return Flat()
-
-    for module in (embedders, indexer, generations):
-        if hasattr(module, "embedder"):
-            monkeypatch.setattr(module, "embedder", flat)
-
-    def call(*words: str) -> Result:
-        return CliRunner().invoke(countersign, list(words))
-
-    return call
 
 
 async def add_agent(database: Clone) -> None:

@@ -6,16 +6,12 @@ import asyncio
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from countersign.cli import app as countersign
-from countersign.index import generations, indexer
 from countersign.kernel.access import system
 from countersign.kernel.database import Database
-from countersign.providers import embedders
-from countersign.providers.profiles import Profile
 from tests.cluster import Clone
 
 # What the seed calls it, and ours with the options that are promised.
@@ -60,37 +56,6 @@ UPDATE jobs SET status = CASE WHEN n.place = 4 THEN 'queued' ELSE 'cancelled' EN
        finished_at = CASE n.place WHEN 4 THEN NULL WHEN 3 THEN now() ELSE now() - interval '200 days' END
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM jobs) n WHERE n.id = jobs.id
 """
-
-
-class Flat:
-    """An embedder for which all texts are alike."""
-
-    id, dimensions, profile = "fake:flat", 8, Profile()
-
-    async def query(self, text: str, *, caller: Any = None) -> Any:
-        return np.ones(8, np.float32) / 8**0.5
-
-    async def passages(self, texts: Any, *, caller: Any = None) -> Any:
-        return np.ones((len(texts), 8), np.float32) / 8**0.5
-
-
-@pytest.fixture
-def cli(database: Clone, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
-    """Calls a command against a migrated database."""
-    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database.url)
-    monkeypatch.setenv("COUNTERSIGN_HOME", str(tmp_path))
-
-    async def flat(_: Any) -> Flat:
-        return Flat()
-
-    for module in (embedders, indexer, generations):
-        if hasattr(module, "embedder"):
-            monkeypatch.setattr(module, "embedder", flat)
-
-    def call(*words: object) -> Result:
-        return CliRunner().invoke(countersign, [str(word) for word in words])
-
-    return call
 
 
 def execute(database: Clone, *statements: str) -> list[Any]:

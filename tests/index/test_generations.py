@@ -118,11 +118,11 @@ async def test_an_interrupted_rebuild_goes_on(shop: Shop) -> None:
     with pytest.raises(RuntimeError):
         await indexer.reindex(shop.app, "things", stop)
     assert (await active(shop)).generation == 1
-    embedded = len(shop.embedder.given)
-    assert embedded == 64
+    assert len(shop.embedder.given) >= 64
     built = await indexer.reindex(shop.app, "things")
     assert built.generation == 2
-    assert len(shop.embedder.given) == 100
+    # What is stored is not embedded again; a batch that was embedded ahead of the end may be.
+    assert len(set(shop.embedder.given)) == 100 and len(shop.embedder.given) <= 136
     assert (await vector_index(shop.app).stats("things")).points == 100
 
 

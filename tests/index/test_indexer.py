@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from countersign.index import service
-from countersign.index.vectors import backend_name, vector_index
+from countersign.index import embedding, service
+from countersign.index.models import VectorsUnavailable
+from countersign.index.vectors import Point, backend_name, vector_index
 from countersign.kernel.errors import Conflict
 from countersign.providers.errors import EmbedderUnreachable
 from tests.index.conftest import Shop
@@ -54,6 +59,56 @@ async def test_no_text_is_embedded_twice(shop: Shop) -> None:
     assert (await shop.index(shop.b)).embedded == 0
     assert sorted(shop.embedder.given) == ["Chape\n", "Cloison\n"]
     assert await shop.titles("chape", shop.b) == ["Chape"]
+
+
+async def test_the_embedder_works_on_while_vectors_are_stored(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "BATCH_TEXTS", 2)
+    await shop.add("Cloison", "Chape", "Dalle", "Cloison", "Dalle")
+    asked, embed = asyncio.Event(), shop.embedder.passages
+    index = vector_index(shop.app)
+    store = index.upsert
+
+    async def passages(texts: Any, **more: Any) -> Any:
+        if any("Dalle" in text for text in texts):
+            asked.set()
+        return await embed(texts, **more)
+
+    async def upsert(collection: str, points: Sequence[Point]) -> None:
+        async with asyncio.timeout(60):
+            await asked.wait()  # the second batch is under way before the first is stored
+        await store(collection, points)
+
+    monkeypatch.setattr(shop.embedder, "passages", passages)
+    monkeypatch.setattr(index, "upsert", upsert)
+    report = await shop.index()
+    assert (report.indexed, report.embedded, report.failed) == (5, 3, 0)
+    assert sorted(shop.embedder.given) == ["Chape\n", "Cloison\n", "Dalle\n"]
+
+
+async def test_what_is_embedded_ahead_ends_with_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "BATCH_TEXTS", 1)
+    await shop.add("Cloison", "Chape")
+    embed, ended, begun = shop.embedder.passages, asyncio.Event(), asyncio.Event()
+
+    async def passages(texts: Any, **more: Any) -> Any:
+        if any("Chape" in text for text in texts):
+            try:
+                begun.set()
+                await asyncio.Event().wait()  # an embedder that never answers
+            finally:
+                ended.set()
+        return await embed(texts, **more)
+
+    async def upsert(collection: str, points: Sequence[Point]) -> None:
+        async with asyncio.timeout(60):
+            await begun.wait()
+        raise VectorsUnavailable("The disk is full.")
+
+    monkeypatch.setattr(shop.embedder, "passages", passages)
+    monkeypatch.setattr(vector_index(shop.app), "upsert", upsert)
+    with pytest.raises(VectorsUnavailable):
+        await shop.index()
+    assert ended.is_set()
 
 
 async def test_unchanged_rows_cost_nothing(shop: Shop) -> None:
@@ -189,7 +244,8 @@ async def test_progress_is_told_and_may_stop_the_run(shop: Shop) -> None:
     assert told == [(150, 150, "read"), (64, 150, "indexed")]
     report = await shop.index()
     assert (report.read, report.indexed) == (0, 86)
-    assert len(shop.embedder.given) == len(set(shop.embedder.given)) == 150
+    assert len(set(shop.embedder.given)) == 150
+    assert len(shop.embedder.given) <= 150 + embedding.BATCH_TEXTS  # what was embedded ahead of the end
 
 
 async def test_a_backend_that_lost_everything_is_filled_again(shop: Shop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from countersign.kernel.errors import BY_STATUS, Conflict, CountersignError, NoInstance, NotFound, Raised
@@ -12,11 +14,16 @@ class AlreadyDecided(Conflict):
     Reload to see by whom."""
 
 
+class Elsewhere(Conflict):
+    """It is at %(host)s now."""
+
+
 def test_code_message_and_status() -> None:
     error = AlreadyDecided()
     assert (error.code, error.status) == ("already-decided", 409)
     assert error.detail == "This was decided already. Reload to see by whom."
     assert str(AlreadyDecided("By Ada.")) == "By Ada."
+    assert Elsewhere(host="x.example").detail == "It is at x.example now."
     assert AlreadyDecided(seconds=3).extra == {"seconds": 3}
 
 
@@ -30,8 +37,8 @@ WHOLE = [kind for kind in every(CountersignError) if kind.__module__ != FRAGMENT
 
 @pytest.mark.parametrize("kind", WHOLE, ids=lambda kind: kind.__name__)
 def test_every_error_speaks_in_sentences(kind: type[CountersignError]) -> None:
-    message = kind().detail
-    assert message[0].isupper() or message[0] == "`", message
+    message = kind(**dict.fromkeys(re.findall(r"%\((\w+)\)s", kind.__doc__ or ""), "It.")).detail
+    assert message[0].isupper() or message[0] in "`“", message
     assert message.endswith("."), message
 
 

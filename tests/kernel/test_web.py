@@ -17,7 +17,7 @@ from countersign.kernel.access import Caller, TenantId
 from countersign.kernel.errors import Conflict, CountersignError, TooManyRequests, Unavailable
 from countersign.kernel.gate import Gate
 from countersign.kernel.metrics import STREAMS
-from countersign.kernel.web import PUBLIC, SIGNED_IN, Clean, Router, Who, event, install_errors, stream
+from countersign.kernel.web import PUBLIC, SIGNED_IN, Clean, EventStream, Router, Who, event, install_errors
 
 CSRF = "c" * 32
 
@@ -280,39 +280,47 @@ async def test_events_on_the_wire() -> None:
     assert event("token", {"text": "é\n"}) == 'event: token\ndata: {"text":"é\\n"}\n\n'.encode()
 
 
-async def read(events: AsyncGenerator[bytes, None], *, heartbeat: float) -> list[bytes]:
-    return [chunk async for chunk in stream(events, heartbeat=heartbeat).body_iterator]  # type: ignore[misc]
+BEAT = b": still here\n\n"
+
+
+async def read(
+    events: AsyncGenerator[bytes, None], *, heartbeat: float = 15, seen: list[bytes] | None = None
+) -> list[bytes]:
+    seen = [] if seen is None else seen
+
+    async def send(message: Any) -> None:
+        seen.append(message.get("body", b""))
+
+    await EventStream(events, heartbeat=heartbeat).stream_response(send)
+    assert (seen[0], seen[-1]) == (b"", b""), "the head, and the end that says so"
+    return seen[1:-1]
 
 
 async def test_silence_is_filled_with_heartbeats() -> None:
-    enough = asyncio.Event()
+    seen: list[bytes] = []
 
     async def slow() -> AsyncGenerator[bytes, None]:
         yield event("start", {})
-        await enough.wait()
+        while seen.count(BEAT) < 2:
+            await asyncio.sleep(0.01)
         yield event("done", {})
 
-    seen: list[bytes] = []
-    async for chunk in stream(slow(), heartbeat=0.01).body_iterator:
-        seen.append(chunk)  # type: ignore[arg-type]
-        if len(seen) == 4:
-            enough.set()
-    assert seen[0] == event("start", {})
-    assert seen[-1] == event("done", {})
-    assert len(seen) >= 5
-    assert set(seen[1:-1]) == {b": still here\n\n"}
-    response = stream(slow())
+    first, *beats, last = await read(slow(), heartbeat=0.05, seen=seen)
+    assert (first, set(beats), last) == (event("start", {}), {BEAT}, event("done", {}))
+    response = EventStream(slow())
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-accel-buffering"] == "no"
 
 
 async def test_a_reader_who_leaves_stops_the_work() -> None:
+    begun: list[int] = []
     ended: list[str] = []
 
     async def endless() -> AsyncGenerator[bytes, None]:
         try:
             while True:
+                begun.append(1)
                 yield event("token", {})
                 await asyncio.sleep(0.01)
         except (asyncio.CancelledError, GeneratorExit):
@@ -320,15 +328,21 @@ async def test_a_reader_who_leaves_stops_the_work() -> None:
             raise
         finally:
             ended.append("closed")
+            await asyncio.sleep(0.01)
+            ended.append("stored")
 
-    before = STREAMS._value.get()  # pyright: ignore[reportPrivateUsage]
-    body: Any = stream(endless()).body_iterator
-    await anext(body)
-    await anext(body)
-    assert STREAMS._value.get() == before + 1  # pyright: ignore[reportPrivateUsage]
-    await body.aclose()
-    assert ended[-1] == "closed"
-    assert STREAMS._value.get() == before  # pyright: ignore[reportPrivateUsage]
+    def opened() -> float:
+        return STREAMS._value.get()  # pyright: ignore[reportPrivateUsage]
+
+    before = opened()
+    reading = asyncio.create_task(read(endless()))
+    while opened() == before or not begun:
+        await asyncio.sleep(0.01)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert ended == ["stopped", "closed", "stored"]
+    assert opened() == before
 
 
 async def test_a_failure_in_the_middle_ends_the_stream() -> None:

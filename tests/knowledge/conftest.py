@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import Request
 
 from countersign.accounts import service as accounts
 from countersign.kernel import jobs
-from countersign.kernel.access import TenantId, system
+from countersign.kernel.access import Caller, TenantId, system
 from countersign.kernel.app import App
 from countersign.kernel.json import loads
 from countersign.kernel.settings import Settings
@@ -24,6 +25,8 @@ from tests.fakes.scripted_model import Rule, ScriptedModel
 from tests.fakes.serving import serving
 
 PASSWORD = "correct horse battery staple"
+CSRF = "a-token-of-this-test"
+Visit = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @dataclass(slots=True)
@@ -116,3 +119,26 @@ async def read_events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]
             name = line[7:]
         elif line.startswith("data: "):
             yield name, loads(line[6:])
+
+
+@pytest.fixture
+def visit(house: App, settings: Settings) -> Visit:
+    """``async with visit(caller) as client``: a browser of *caller*."""
+    site = create(settings)
+    site.state.app = house
+
+    @asynccontextmanager
+    async def visiting(caller: Caller) -> AsyncIterator[httpx.AsyncClient]:
+        async def authenticate(request: Request) -> Caller:
+            request.state.csrf = CSRF
+            return caller
+
+        site.state.authenticate = authenticate
+        transport = httpx.ASGITransport(app=site)
+        headers = {"X-CSRF-Token": CSRF, "Accept-Language": "fr", "Accept": "text/html"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://site.test", headers=headers, timeout=60
+        ) as client:
+            yield client
+
+    return visiting

@@ -106,9 +106,9 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
             webhook=webhook,
         )
     file = await files.keep(house, everything, "prix.csv", io.BytesIO(b"code;nom;unite;prix\nP-1;Vis;u;1,5\n"))
-    found = await imports.looked_at(house, everything, file)
+    found = await files.first_rows(house, everything, file)
     async with house.db.transaction(everything) as tx:
-        brought = await imports.begin(tx, file, await imports.proposed(tx, found, file.names), dry_run=True)
+        brought = await imports.begin(tx, file, await imports.proposed(tx, found), dry_run=True)
     return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook, file.uuid, brought)
 
 

@@ -14,7 +14,9 @@ import pytest
 from countersign.kernel.access import Caller
 from countersign.kernel.app import App
 from countersign.knowledge.imports import files
-from countersign.knowledge.imports.explained import explained
+from countersign.knowledge.imports.reasons import TEXTS, VALUES, told
+from countersign.knowledge.tables import service as tables
+from countersign.web.i18n import translations
 from tests.conftest import Tenants
 from tests.knowledge.conftest import work_off
 from tests.web.conftest import CSRF, Sample, Visit
@@ -31,7 +33,9 @@ def fields(text: str) -> dict[str, str]:
     """What the form of the columns would send as it stands."""
     base = re.search(r'name="base" value="([^"]*)"', text)
     assert base
-    told = {"csrf": CSRF, "base": base[1].replace("&#34;", '"')}
+    table = re.search(r'name="table" value="([^"]*)"', text)
+    told = {"csrf": CSRF, "base": base[1].replace("&#34;", '"'), "table": table[1] if table else ""}
+    text = text[base.start() :]
     for name, options in re.findall(r'<select id="[^"]+" name="([^"]+)">(.*?)</select>', text, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)" selected>', options)
         told[name] = chosen[1] if chosen else ""
@@ -105,6 +109,52 @@ async def test_a_mapping_is_chosen_kept_and_used(sample: Sample, visit: Visit, h
         assert piece.status_code == 200 and "<html" not in piece.text and "Choisissez la colonne" in piece.text
 
 
+async def test_a_file_is_read_anew_as_somebody_says_it_is_written(sample: Sample, visit: Visit, house: App) -> None:
+    async with visit(replace(sample.caller, locale="fr")) as client:
+        at = (await sent(client, "réf;libellé,court;unité\nI-1;Vis,x;u\n")).headers["location"]
+        first = (await client.get(at)).text
+        assert "reconnu : utf-8" in first.replace("&nbsp;", " ") and "reconnu : point-virgule" in first
+        told = {"separator": ",", "encoding": "windows-1252"}
+        again = (await client.get(at, params=told)).text
+        assert "court;unitÃ©" in again and '<option value="," selected>' in again
+        piece = (await client.get(at, params=told, headers={"HX-Request": "true"})).text
+        assert "<html" not in piece and "court;unitÃ©" in piece and 'id="preview"' in piece
+        form = {**fields(again), "to-0": "code", "to-1": "name", "action": "look", "table": "ouvrages"}
+        text = (await client.post(at, data=form)).text
+        assert "court;unitÃ©" in text, "the choice goes along with the form"
+        wrong = await client.get(at, params={"encoding": "utf-16"})
+        assert wrong.status_code == 200 and 'role="alert"' in wrong.text
+        assert (await client.get(at, params={"encoding": "ebcdic"})).status_code == 422
+
+
+async def test_rows_go_into_a_table_of_ones_own(sample: Sample, visit: Visit, house: App) -> None:
+    schema = {
+        "columns": [
+            {"name": "ref", "type": "string(20)", "nullable": False, "unique": True},
+            {"name": "stock", "type": "integer"},
+            {"name": "active", "type": "boolean"},
+        ]
+    }
+    async with house.db.transaction(sample.caller) as tx:
+        await tables.create(tx, "depot", schema)
+    async with visit(replace(sample.caller, locale="fr")) as client:
+        at = (await sent(client, "Ref;Stock;Active;Autre\nA;12;oui;x\nB;douze;non;y\n")).headers["location"]
+        assert "<option>depot</option>" in (await client.get(at)).text
+        text = (await client.get(at, params={"table": "depot"})).text
+        told = fields(text)
+        assert [told[f"to-{n}"] for n in range(4)] == ["ref", "stock", "active", ""]
+        begun = await client.post(at, data={**told, "action": "import"})
+        assert begun.status_code == 303, begun.text
+        await work_off(house)
+        done = (await client.get(begun.headers["location"])).text
+        assert counts(done) == {"total": "2", "inserted": "1", "updated": "0", "unchanged": "0", "failed": "1"}
+        assert "Annuler cet import" not in done and "table=depot" in done
+    async with visit(replace(sample.caller, permissions=frozenset({"ouvrages.import"}))) as client:
+        assert "<option>depot</option>" not in (await client.get(at)).text
+        assert (await client.get(at, params={"table": "depot"})).status_code == 403
+        assert (await client.post(at, data={**told, "action": "import"})).status_code == 403
+
+
 async def test_what_the_form_does_not_show_stays_in_the_mapping(sample: Sample, visit: Visit) -> None:
     from countersign.kernel.json import dumps, loads
 
@@ -175,16 +225,30 @@ async def test_imports_are_of_their_organisation_and_need_the_permission(
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "field", "value", "row"),
+    ("text", "french"),
     [
-        ("unit_price: « a » is not a number", "number", "unit_price", "a", ""),
-        ("name: is missing", "missing", "name", "", ""),
-        ("code A stands in row 3 already", "doubled", "", "A", "3"),
-        ("row 7: 3 cells, 2 expected", "cells", "", "3", "2"),
-        ("type: « x » is none of a, b", "none-of", "type", "x", "a, b"),
-        ("something else: entirely", "", "", "", ""),
+        ("unit_price: « a » is not a number", "Prix unitaire – «\u00a0a\u00a0» n’est pas un nombre"),
+        ("name: is missing", "Désignation – rien n’y figure"),
+        ("code A: B stands in row 3 already", "le code A: B figure déjà à la ligne 3"),
+        ("row 7: 3 cells, 2 expected", "ligne 7\u00a0: 3 cellules au lieu de 2"),
+        ("type: « x » is none of a, b", "Type – «\u00a0x\u00a0» n’est aucun de a, b"),
+        ("stock: is a whole number", "stock – doit être un nombre entier"),
+        ("ref, lot: the same stands in row 2 already", "ref, lot – la même valeur figure déjà à la ligne 2"),
+        ("a: b.csv is empty.", "a: b.csv est vide."),
+        ("something else entirely", "something else entirely"),
     ],
 )
-def test_a_reason_is_taken_apart(text: str, kind: str, field: str, value: str, row: str) -> None:
-    found = explained(text)
-    assert (found.text, found.kind, found.field, found.value, found.row) == (text, kind, field, value, row)
+def test_a_reason_is_said_in_the_language_of_the_reader(text: str, french: str) -> None:
+    assert told(text, translations("fr").gettext) == french
+    assert (
+        told(text, translations("en").gettext).rsplit(" – ", 1)[-1] == text.rsplit(": ", 1)[-1]
+        or told(text, translations("en").gettext) == text
+    )
+
+
+@pytest.mark.parametrize("template", [*TEXTS, *VALUES])
+def test_every_reason_has_its_french(template: str) -> None:
+    names = re.findall(r"%\((\w+)\)s", template)
+    text = template % {name: f"{place}9" for place, name in enumerate(names)}
+    said = told(text if template in TEXTS else f"unit: {text}", translations("fr").gettext)
+    assert said != text and all(f"{place}9" in said for place in range(len(names)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def harmless(html: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_markdown_is_disarmed(text: str) -> None:
     harmless(render(text, sources=SOURCES))
-    harmless(render(text, sources=SOURCES, doubts=[{"start": 0, "end": len(text)}], why="<b>why</b>"))
+    harmless(render(text, sources=SOURCES, doubts=[{"start": 0, "end": len(text)}], why={"nowhere": "<b>why</b>"}))
 
 
 fragments = st.sampled_from(
@@ -86,7 +87,7 @@ markdown = st.lists(fragments | st.text(max_size=20), max_size=12).map("".join)
 def test_nothing_dangerous_survives(text: str, data: st.DataObject) -> None:
     place = st.integers(-2, len(text) + 2)
     doubts = data.draw(st.lists(st.fixed_dictionaries({"start": place, "end": place}), max_size=4))
-    html = render(text, sources=SOURCES, doubts=doubts, why='Not in "the" <sources>')
+    html = render(text, sources=SOURCES, doubts=doubts, why={"nowhere": 'Not in "the" <sources>'})
     harmless(html)
     assert not re.search("[\ue000-\uf8ff]", html)
 
@@ -123,11 +124,20 @@ def test_a_doubtful_figure_is_underlined_and_explained() -> None:
         text,
         sources=SOURCES,
         doubts=[{"start": start, "end": start + 10, "how": "25 × 45,50 = 1 137,50"}],
-        why="Pas sûr.",
+        why={"untrue": "Pas sûr."},
         ident="9",
     )
     assert '<strong><span class="doubt" tabindex="0" role="note" aria-describedby="why-9-0">1 137,50 €</span>' in html
     assert 'role="tooltip" id="why-9-0">Pas sûr. 25 × 45,50 = 1 137,50</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("doubt", "reason"),
+    [({}, "Nulle part."), ({"source": 2}, "Seulement dans la source 2."), ({"how": "2 × 3 = 6"}, "Faux : 2 × 3 = 6")],
+)
+def test_the_reason_says_what_is_wrong_with_a_figure(doubt: dict[str, Any], reason: str) -> None:
+    why = {"nowhere": "Nulle part.", "elsewhere": "Seulement dans la source {source}.", "untrue": "Faux :"}
+    assert f">{reason}</span>" in render("Soit 7.", doubts=[{"start": 5, "end": 6, **doubt}], why=why)
 
 
 def test_list_numbers_and_citations_are_never_doubted() -> None:
@@ -141,7 +151,7 @@ def test_list_numbers_and_citations_are_never_doubted() -> None:
 def test_a_doubt_in_a_table_keeps_the_table() -> None:
     text = "| Poste | € |\n|---|--:|\n| Pose | 21,00 |"
     start = text.index("21,00")
-    html = render(text, doubts=[{"start": start, "end": start + 5}], why="?")
+    html = render(text, doubts=[{"start": start, "end": start + 5}], why={"nowhere": "?"})
     assert '<td class="right"><span class="doubt"' in html
     assert 'class="scroll" tabindex="0"' in html
 

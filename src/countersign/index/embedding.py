@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -26,6 +27,8 @@ queries = sql.load(__package__ or "")
 BATCH_TEXTS = 64
 BATCH_CHARACTERS = 12_000
 GIVE_UP_AFTER = 3
+
+Vectors: TypeAlias = dict[bytes, Vector]  # by the hash of their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +74,42 @@ class Embedding:
 
     async def fill(self) -> None:
         """Embeds until nothing waits. Raises when the embedder or the vector index does not work."""
-        newest, run, after = self.targets[-1], self.run, 0
+        newest, run = self.targets[-1], self.run
+        done: asyncio.Task[Vectors] | None = None
+        coming: asyncio.Task[Vectors] | None = None
         async with run.transaction() as tx:
             await tx.run(queries.outdate_entries, collection=run.collection, generation=newest.id)
         total = await run.count(queries.waiting_count, generation=newest.id)
-        while True:
-            async with run.transaction(read_only=True) as tx:
-                waiting = await tx.all(
-                    _Pending, queries.pending_entries, collection=run.collection, after=after, most=BATCH_TEXTS
-                )
-            if not waiting:
-                break
-            batch = _within(waiting)
-            await self._batch(batch)
-            after = batch[-1].no
-            await run.tell(run.report.indexed + run.report.failed, total, "indexed")
+        batch = await self._following(0)
+        try:
+            while batch:
+                done = coming or self._begin(batch, {})
+                following, coming = await self._following(batch[-1].no), None
+                await asyncio.wait([done])
+                if following and done.exception() is None:  # the embedder works on while these are stored
+                    coming = self._begin(following, done.result())
+                await self._batch(batch, done)
+                await run.tell(run.report.indexed + run.report.failed, total, "indexed")
+                batch = following
+        finally:
+            await _end(done, coming)
         for target in self.targets:
             await self.index.optimize(target.physical, run.caller.tenant_id)
 
-    async def _batch(self, batch: list[_Pending]) -> None:
+    async def _following(self, after: int) -> list[_Pending]:
+        """The batch behind entry *after*; empty at the end."""
+        async with self.run.transaction(read_only=True) as tx:
+            collection = self.run.collection
+            return _within(
+                await tx.all(_Pending, queries.pending_entries, collection=collection, after=after, most=BATCH_TEXTS)
+            )
+
+    def _begin(self, batch: list[_Pending], before: Vectors) -> asyncio.Task[Vectors]:
+        return asyncio.create_task(self._vectors(batch, before))
+
+    async def _batch(self, batch: list[_Pending], vectors: Awaitable[Vectors]) -> None:
         try:
-            await self._serve(batch)
+            await self._store(batch, await vectors)
         except Unavailable as error:  # the service and not a text: everything waits, the job tries again later
             async with self.run.transaction() as tx:
                 await tx.run(queries.note_error, nos=[entry.no for entry in batch], error=reason(error))
@@ -106,7 +124,7 @@ class Embedding:
         log.warning("index.batch_failed", collection=self.run.collection, entries=len(batch), error=reason(error))
         for place, entry in enumerate(batch, 1):
             try:
-                await self._serve([entry])
+                await self._store([entry], await self._vectors([entry], {}))
             except Exception as alone:
                 async with self.run.transaction() as tx:
                     await tx.run(queries.fail_entries, nos=[entry.no], error=reason(alone))
@@ -114,8 +132,7 @@ class Embedding:
                 if self.run.report.indexed == 0 and place >= GIVE_UP_AFTER:
                     raise
 
-    async def _serve(self, batch: list[_Pending]) -> None:
-        vectors = await self._vectors(batch)
+    async def _store(self, batch: list[_Pending], vectors: Vectors) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         points = [
             Point(
@@ -136,14 +153,21 @@ class Embedding:
             for target in self.targets:
                 await self.index.delete(target.physical, self.run.caller.tenant_id, orphans)
 
-    async def _vectors(self, batch: list[_Pending]) -> dict[bytes, Vector]:
-        """By text hash. What some collection holds already is fetched; what is new is embedded, each text once."""
-        hashes = list({entry.text_hash for entry in batch})
+    async def _vectors(self, batch: list[_Pending], before: Vectors) -> Vectors:
+        """By text hash. What some collection holds already is fetched; what is new is embedded, each text once.
+
+        Those of the batch *before* are being stored just now and may not be found there yet.
+        """
+        hashes = {entry.text_hash for entry in batch}
         async with self.run.transaction(read_only=True) as tx:
             known = await tx.all(
-                _Known, queries.known_vectors, embedder=self.embedder.id, backend=self.index.backend, hashes=hashes
+                _Known,
+                queries.known_vectors,
+                embedder=self.embedder.id,
+                backend=self.index.backend,
+                hashes=list(hashes),
             )
-        found: dict[bytes, Vector] = {}
+        found: Vectors = {key: vector for key, vector in before.items() if key in hashes}
         by_place: dict[str, list[_Known]] = defaultdict(list)
         for point in known:
             by_place[point.physical].append(point)
@@ -180,6 +204,14 @@ class Embedding:
                     ids = [entry.source_id for entry in entries]
                     await tx.run(source.indexed, ids=ids, points=[entry.id for entry in entries])
         return kept
+
+
+async def _end(*tasks: asyncio.Task[Vectors] | None) -> None:
+    """Nothing is embedded any more when a run ends, however it ends."""
+    under_way = [task for task in tasks if task is not None]
+    for task in under_way:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _within(waiting: list[_Pending]) -> list[_Pending]:

@@ -11,7 +11,8 @@ import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from typing import Any, Self, TypeAlias, TypeVar, cast, get_origin
+from functools import cache
+from typing import Any, Self, TypeAlias, TypeVar, get_origin
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
@@ -32,6 +33,7 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 APP_ROLE = "countersign_app"
 # In one round trip, which takes no parameters: what is filled in are our own words and numbers.
 BEGIN = "BEGIN {mode}; SET LOCAL countersign.tenant_id = '{tenant}'; SET LOCAL countersign.user_id = '{user}'"
+BRIEF = "; SET LOCAL statement_timeout = 2000; SET LOCAL plan_cache_mode = force_generic_plan"
 
 set_json_dumps(wire.dumps)
 
@@ -40,15 +42,29 @@ def _row_factory(cls: type[T]) -> Any:
     """Rows as *cls*: a dataclass whose fields are exactly the columns, or ``Row``."""
     if cls is dict or get_origin(cls) is dict:
         return dict_row
-    names = {f.name for f in fields(cast(Any, cls))}
+    names = _field_names(cls)
 
     def factory(cursor: AsyncCursor[Any]) -> Callable[[Any], T]:
-        columns = [c.name for c in cursor.description or ()]
-        if set(columns) != names and columns:
+        columns = _columns(cursor)
+        if columns == names:
+            return lambda values: cls(*values)
+        if set(columns) != set(names) and columns:
             raise TypeError(f"{cls.__name__} wants {sorted(names)}, the statement returns {sorted(columns)}")
         return lambda values: cls(**dict(zip(columns, values, strict=True)))
 
     return factory
+
+
+@cache
+def _field_names(cls: type[Any]) -> list[str]:
+    return [f.name for f in fields(cls)]
+
+
+def _columns(cursor: AsyncCursor[Any]) -> list[str]:
+    """Names of what a statement returns; ``cursor.description`` would make an object of each."""
+    result = cursor.pgresult
+    names = [result.fname(place) for place in range(result.nfields)] if result else []
+    return [name.decode() for name in names if name is not None]
 
 
 class Tx:
@@ -169,8 +185,14 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def transaction(self, caller: Caller | None, *, read_only: bool = False) -> AsyncIterator[Tx]:
-        """One transaction of *caller* (None: nobody, who sees no tenant's rows). Errors raised by SQL become ours."""
+    async def transaction(
+        self, caller: Caller | None, *, read_only: bool = False, brief: bool = False
+    ) -> AsyncIterator[Tx]:
+        """One transaction of *caller* (None: nobody, who sees no tenant's rows). Errors raised by SQL become ours.
+
+        A *brief* one looks up by key while somebody waits: a statement has two seconds, and is planned once for all
+        keys, for planning it anew each time costs more than running it.
+        """
         try:
             async with self.pool.connection() as connection:
                 tx = Tx(connection, caller)
@@ -179,7 +201,7 @@ class Database:
                 tenant = int(caller.tenant_id) if caller else ""
                 user = int(caller.user_id) if caller and caller.user_id else ""
                 begin = BEGIN.format(mode=mode, tenant=tenant, user=user)
-                await connection.execute(begin.encode(), prepare=False)
+                await connection.execute((begin + BRIEF if brief else begin).encode(), prepare=False)
                 yield tx
                 await connection.commit()  # whatever is raised before it is rolled back by the pool
         except psycopg.Error as error:

@@ -6,7 +6,8 @@ A message may have places, ``%(host)s``, for what the error is given by that nam
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 
 class CountersignError(Exception):
@@ -78,6 +79,18 @@ class Invalid(CountersignError):
     """A value is not acceptable."""
 
     status = 422
+
+    @classmethod
+    def from_fields(cls, found: Sequence[Any], *, below: int = 0) -> Self:
+        """What pydantic *found* wrong, in one line for each field; *below* is where the path of a field begins."""
+        lines = [
+            {
+                "field": ".".join(map(str, one["loc"][below:])) or "body",
+                "error": str(one["msg"]).removeprefix("Value error, "),
+            }
+            for one in found
+        ]
+        return cls("; ".join(f"{line['field']}: {line['error']}" for line in lines), errors=lines)
 
 
 class UnreadableText(Invalid):

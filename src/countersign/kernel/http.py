@@ -21,6 +21,14 @@ class AddressRefused(Invalid):
     """This address is private or not reachable from here on purpose. Use a public https address."""
 
 
+class LeadsInside(AddressRefused):
+    """%(host)s leads to a private address. Use a public one."""
+
+
+class UnknownHost(Unavailable):
+    """The name %(host)s does not resolve."""
+
+
 class CompressedAnswer(Unavailable):
     """The server answers compressed although it was asked not to."""
 
@@ -28,15 +36,15 @@ class CompressedAnswer(Unavailable):
 async def resolve(host: str, port: int, *, allow_private: bool = False) -> str:
     """The address to connect to. Every address of *host* must be public, so that a name cannot hide a private one.
 
-    Raises ``AddressRefused`` or ``Unavailable`` (no such name).
+    Raises ``LeadsInside`` or ``UnknownHost``.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise Unavailable(f"The name {host} does not resolve.") from error
+        raise UnknownHost(host=host) from error
     addresses = [str(info[4][0]) for info in found]
     if not allow_private and not all(_public(address) for address in addresses):
-        raise AddressRefused(f"{host} leads to a private address. Use a public one.")
+        raise LeadsInside(host=host)
     return addresses[0]
 
 

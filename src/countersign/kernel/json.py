@@ -27,9 +27,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
 def dumps(value: Any) -> str:
     """Compact JSON text; characters stay readable."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    return ENCODER.encode(value)
 
 
 def loads(text: str | bytes) -> Any:

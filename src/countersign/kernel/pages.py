@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from fastapi import Request
@@ -17,6 +18,11 @@ class Pen(Protocol):
 def page(request: Request, template: str, *, status: int = 200, **data: Any) -> Response:
     """A page of a room: ``page(request, "chat/ask.html", agents=…)`` draws ``chat/pages/ask.html``."""
     return cast(Pen, request.app.state.page)(request, template, status=status, **data)
+
+
+def speech(request: Request, locale: str) -> Callable[[str], str]:
+    """What says a text of the catalogue in *locale*, for what is no page."""
+    return cast("Callable[[str], Callable[[str], str]]", request.app.state.speech)(locale)
 
 
 def local_path(path: str | None, otherwise: str = "/") -> str:

@@ -103,3 +103,7 @@ SELECT purge_jobs(make_interval(days => %(days)s::integer), %(most)s::integer);
 -- old_jobs
 -- How many jobs ended long ago.
 SELECT old_jobs(make_interval(days => %(days)s::integer));
+
+-- ensure_partitions
+-- Makes the months to come of every table that grows by the month; returns how many are new.
+SELECT ensure_partitions();

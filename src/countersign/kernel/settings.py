@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         default=106_000_000, ge=1000, description="Largest request body of a route that takes files, in bytes."
     )
+    max_import_bytes: int = Field(
+        default=1_000_000_000, ge=1000, description="Largest file that an import reads, in bytes, unpacked."
+    )
 
     # -- logs
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
+from starlette.types import Message, Send
 
 from .access import Caller
 from .app import App
@@ -176,9 +177,7 @@ def install_errors(site: FastAPI) -> None:
         found = cast(RequestValidationError, error).errors()
         if any(str(e["type"]).startswith("json") for e in found):
             return await show(request, BadRequest(f"The body is not valid JSON: {found[0]['msg']}."))
-        lines = [{"field": ".".join(str(p) for p in e["loc"][1:]) or "body", "error": str(e["msg"])} for e in found]
-        detail = "; ".join(f"{line['field']}: {line['error']}" for line in lines)
-        return await show(request, Invalid(detail, errors=lines))
+        return await show(request, Invalid.from_fields(found, below=1))
 
     async def http(request: Request, error: Exception) -> Response:
         raised = cast(HTTPException, error)
@@ -208,36 +207,43 @@ def event(name: str, data: Any) -> bytes:
     return f"event: {name}\ndata: {dumps(data)}\n\n".encode()
 
 
-async def _with_heartbeat(events: AsyncGenerator[bytes, None], seconds: float) -> AsyncIterator[bytes]:
-    """Passes *events* on, a comment when nothing came for *seconds*; closes *events* when the reader leaves."""
-    following: asyncio.Task[bytes] | None = None
-    STREAMS.inc()
-    try:
-        while True:
-            following = following or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait({following}, timeout=seconds)
-            if not done:
-                yield b": still here\n\n"
-                continue
-            try:
-                chunk = following.result()
-            except StopAsyncIteration:
-                return
-            following = None
-            yield chunk
-    finally:
-        STREAMS.dec()
-        if following is not None:
-            following.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
-                await following
-        await events.aclose()
+class EventStream(StreamingResponse):
+    """Server-sent events that no proxy buffers, with a comment whenever nothing came for *heartbeat* seconds.
 
+    One task sends them. It is cancelled once when the reader leaves, so that what *events* still has to store is not
+    cancelled too.
+    """
 
-def stream(events: AsyncGenerator[bytes, None], *, heartbeat: float = HEARTBEAT_SECONDS) -> StreamingResponse:
-    """A response of server-sent events that no proxy buffers."""
-    return StreamingResponse(
-        _with_heartbeat(events, heartbeat),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    def __init__(self, events: AsyncGenerator[bytes, None], *, heartbeat: float = HEARTBEAT_SECONDS) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._events = events
+        self._heartbeat = heartbeat
+
+    async def stream_response(self, send: Send) -> None:
+        """Sends *events* to their end."""
+        now = asyncio.get_running_loop().time
+        said = now()
+
+        async def tell(message: Message) -> None:
+            nonlocal said
+            said = now()
+            await send(message)
+
+        STREAMS.inc()
+        sending = asyncio.create_task(self._send(tell))
+        try:
+            while not sending.done():
+                await asyncio.wait({sending}, timeout=said + self._heartbeat - now())
+                if not sending.done() and now() >= said + self._heartbeat:
+                    await tell({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
+            sending.result()
+        finally:
+            STREAMS.dec()
+            sending.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await sending
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._events):
+            await super().stream_response(send)

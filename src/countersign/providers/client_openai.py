@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import httpx2
 from langchain_openai import ChatOpenAI
-from openai import AsyncOpenAI, AsyncStream, DefaultAsyncHttpxClient, DefaultHttpxClient
+from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, DefaultHttpxClient
 from pydantic import SecretStr
 
 from .clients import CONNECT_SECONDS, Client, retries, tls
@@ -38,13 +38,17 @@ class PlainCompletions:
 
 def make(endpoint: Endpoint) -> Client:
     """A client that asks for the usage in the stream. Without a key a word stands in for it: none is looked for."""
-    limits = httpx2.Limits(max_keepalive_connections=0) if endpoint.private else httpx2.Limits()
+    # A server at home closes a connection after a stream; a far one keeps it.
+    limits = httpx2.Limits(keepalive_expiry=0) if endpoint.private else httpx2.Limits()
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
     proxied = not endpoint.private
-    http = DefaultAsyncHttpxClient(timeout=timeout, limits=limits, verify=tls(), trust_env=proxied)
+    url = httpx2.URL(endpoint.url)
+    # aiohttp refuses a name and password in an address beside our key; they win, as they always did.
+    named = (url.username, url.password) if url.userinfo else None
+    http = DefaultAioHttpClient(timeout=timeout, limits=limits, verify=tls(), trust_env=proxied, auth=named)
     model = ChatOpenAI(
         model=endpoint.name.model,
-        base_url=endpoint.url,
+        base_url=str(url.copy_with(userinfo=b"")),
         api_key=endpoint.key or SecretStr("none"),
         max_retries=retries(endpoint),
         timeout=timeout,

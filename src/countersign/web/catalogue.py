@@ -35,6 +35,8 @@ def extracted() -> Catalog:
         _extract(found, "jinja2", file)
     for file in sorted(Path(__file__).parent.glob("*.py")):
         _extract(found, "python", file)
+    for file in sorted(PACKAGE.rglob("reasons.py")):
+        _extract(found, "python", file)
     for text, where in (*error_messages(), *sql_messages()):
         found.add(text, locations=[(where, 1)])
     return found

@@ -54,15 +54,16 @@ def render(
     *,
     sources: Mapping[int, str] | None = None,
     doubts: Sequence[Mapping[str, Any]] = (),
-    why: str = "",
+    why: Mapping[str, str] | None = None,
     ident: str = "m",
     passage: tuple[int, int] | None = None,
 ) -> Markup:
     """HTML of *text*. *sources* maps a citation's number to its address; *doubts* are figures ``{start, end, how}``
-    (positions in *text*) that *why*, and ``how`` where there is one, explain; *ident* makes their ids unique.
+    (positions in *text*) that *why* explains, ``elsewhere`` when they have a ``source``, ``untrue`` when they tell
+    ``how`` they should be, ``nowhere`` otherwise; *ident* makes their ids unique.
     *passage* ``(start, end)`` is marked through whatever blocks it runs; the first mark has the id ``passage``."""
     text = _PRIVATE.sub("\ufffd", text)
-    marked, reasons = (_bound(text, *passage), []) if passage else _mark(text, doubts, why)
+    marked, reasons = (_bound(text, *passage), []) if passage else _mark(text, doubts, why or {})
     html = cast(str, _parser().render(marked, {"sources": sources or {}}))
     html = _TAG.sub(lambda tag: _PRIVATE.sub("", _ESCAPED_PRIVATE.sub("", tag[0])), html)
     html = _light(html) if passage else _explain(html, reasons, ident)
@@ -78,7 +79,7 @@ def render(
     )
 
 
-def _mark(text: str, doubts: Sequence[Mapping[str, Any]], why: str) -> tuple[str, list[str]]:
+def _mark(text: str, doubts: Sequence[Mapping[str, Any]], why: Mapping[str, str]) -> tuple[str, list[str]]:
     """*text* with each doubtful figure between private characters, and the reasons in their order; list numbers and
     citations are left alone."""
     numbering = {match.start(1) for match in _LIST_MARK.finditer(text)}
@@ -88,7 +89,7 @@ def _mark(text: str, doubts: Sequence[Mapping[str, Any]], why: str) -> tuple[str
         start, end = int(doubt.get("start", -1)), int(doubt.get("end", -1))
         inside = any(first < end and start < last for first, last in cited)
         if 0 <= start < end <= len(text) and start not in numbering and not inside and "\n" not in text[start:end]:
-            spans.append((start, end, f"{why} {doubt.get('how') or ''}".strip()))
+            spans.append((start, end, _reason(doubt, why)))
     out: list[str] = []
     reasons: list[str] = []
     place = 0
@@ -98,6 +99,14 @@ def _mark(text: str, doubts: Sequence[Mapping[str, Any]], why: str) -> tuple[str
             reasons.append(reason)
             place = end
     return "".join([*out, text[place:]]), reasons
+
+
+def _reason(doubt: Mapping[str, Any], why: Mapping[str, str]) -> str:
+    if how := doubt.get("how"):
+        return f"{why.get('untrue', '')} {how}".strip()
+    if source := doubt.get("source"):
+        return why.get("elsewhere", "").replace("{source}", str(source))
+    return why.get("nowhere", "")
 
 
 def _bound(text: str, start: int, end: int) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from . import layout
 from .assets import Assets
+from .i18n import translations
+
+
+def speech(locale: str) -> Callable[[str], str]:
+    """What says a text in *locale*."""
+    return translations(locale).gettext
 
 
 def mount(site: FastAPI) -> None:
     """Everything of the web that a route list cannot say."""
     site.state.page = layout.page
+    site.state.speech = speech
     site.mount("/static", Assets(), name="static")

@@ -19,13 +19,13 @@ from ..kernel.json import dumps
 from ..kernel.secrets import Vault, WrongKey
 from ..kernel.settings import Settings
 from . import sending, service
-from .models import FAILURES_IN_A_ROW, Answer, Delivery, Target
+from .models import FAILURES_IN_A_ROW, Answer, Delivery, KeepsFailing, NotSent, Target
 from .registry import EVENTS, TEST
 
 queries = sql.load(__package__ or "")
 DELIVER = "webhooks.deliver"
 DELAYS = (60, 300, 1800, 3600)  # seconds before each retry; the last one for all that follow
-SWITCHED_OFF = Answer(None, None, 0, "Not sent: this webhook is switched off. Activate it, then send again.")
+SWITCHED_OFF = Answer(None, None, 0, NotSent().detail)
 
 
 @events.witness
@@ -147,7 +147,7 @@ async def _count(tx: Tx, webhook: int, answer: Answer) -> None:
         return
     if await tx.value(queries.count_failure, id=webhook) < FAILURES_IN_A_ROW:
         return
-    reason = f"{FAILURES_IN_A_ROW} failures in a row; the last one: {answer.error}"
+    reason = KeepsFailing(count=FAILURES_IN_A_ROW, why=answer.error).detail
     if await tx.run(queries.deactivate, id=webhook, reason=reason):
         await audit(tx, "webhook.deactivated", "webhook", webhook, new={"is_active": False, "reason": reason})
         await events.publish(tx, "webhook.deactivated", id=webhook, reason=reason)

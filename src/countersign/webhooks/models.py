@@ -6,13 +6,49 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..kernel.errors import Invalid
+from ..kernel.errors import CountersignError, Invalid
 
 FAILURES_IN_A_ROW = 20
 
 
 class UnknownEvents(Invalid):
-    """An event of this name does not exist. Choose among those that are known, or * for all."""
+    """%(unknown)s does not exist. Known: %(events)s, or * for all."""
+
+
+class NoEvent(Invalid):
+    """Choose at least one event, or * for all."""
+
+
+class NoAddress(Invalid):
+    """Give a whole address that begins with https://, without a name or a password."""
+
+
+class NotSent(CountersignError):
+    """This webhook is switched off. Activate it, then send again."""
+
+    status = 409
+
+
+class NotTaken(CountersignError):
+    """The receiver answered %(code)s."""
+
+    status = 502
+
+
+class Redirected(NotTaken):
+    """The receiver answered %(code)s; a redirect is not followed. Give the address where it leads."""
+
+
+class TooSlow(NotTaken):
+    """No whole answer within %(seconds)s s."""
+
+
+class Unreachable(NotTaken):
+    """The receiver cannot be reached: %(technical)s"""
+
+
+class KeepsFailing(NotTaken):
+    """%(count)s failures in a row; the last one: %(why)s"""
 
 
 @dataclass(frozen=True, slots=True)

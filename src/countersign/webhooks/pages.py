@@ -165,8 +165,7 @@ def _checked(values: dict[str, Any]) -> dict[str, Any]:
     try:
         return NewWebhook.model_validate(values).model_dump()
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise Invalid(said) from error
+        raise Invalid.from_fields(error.errors()) from error
 
 
 def _again(request: Request, one: Webhook | None, values: dict[str, Any], error: CountersignError) -> Response:

@@ -48,8 +48,11 @@ class Document(Shape):
     error: str | None = Field(description="Why it could not be read.")
 
 
-class ImportCompleted(Shape):
+class Import(Shape):
     id: int = Field(description="The import.")
+
+
+class ImportCompleted(Import):
     total: int = Field(description="Rows that the file holds.")
     inserted: int = Field(description="Rows that were new.")
     updated: int = Field(description="Rows that changed a record.")
@@ -58,8 +61,7 @@ class ImportCompleted(Shape):
     failed: int = Field(description="Rows that were refused.")
 
 
-class ImportFailed(Shape):
-    id: int = Field(description="The import.")
+class ImportFailed(Import):
     error: str = Field(description="Why nothing was imported.")
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from ..kernel.errors import CountersignError
 from ..kernel.http import CompressedAnswer, guarded_client
-from .models import Answer
+from .models import Answer, NotTaken, Redirected, TooSlow, Unreachable
 
 KEPT_CHARACTERS = 5000
 READ_BYTES = 4 * KEPT_CHARACTERS  # the longest UTF-8 form of what is kept
@@ -55,9 +55,9 @@ async def send(
         code = int(unread.extra["answered"])
         error = _judged(code)
     except TimeoutError:
-        error = f"No whole answer within {timeout:g} s."
+        error = TooSlow(seconds=f"{timeout:g}").detail
     except httpx.HTTPError as failure:
-        error = f"{type(failure).__name__}: {failure}"
+        error = Unreachable(technical=f"{type(failure).__name__} {failure}".strip()).detail
     except (httpx.InvalidURL, CountersignError) as failure:
         error = str(failure)
     return Answer(code, text, round((time.monotonic() - began) * 1000), error)
@@ -65,8 +65,8 @@ async def send(
 
 def _judged(code: int) -> str | None:
     if 300 <= code < 400:
-        return f"The receiver answered {code}; a redirect is not followed. Give the address where it leads."
-    return None if 200 <= code < 300 else f"The receiver answered {code}."
+        return Redirected(code=code).detail
+    return None if 200 <= code < 300 else NotTaken(code=code).detail
 
 
 async def _beginning(response: httpx.Response) -> str:

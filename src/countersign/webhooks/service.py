@@ -13,11 +13,11 @@ from ..kernel.access import Caller
 from ..kernel.app import App
 from ..kernel.audit import audit
 from ..kernel.database import Tx
-from ..kernel.errors import Invalid, NotFound
+from ..kernel.errors import NotFound
 from ..kernel.http import resolve
 from ..kernel.json import dumps
 from ..kernel.secrets import Vault
-from .models import Delivery, UnknownEvents, Waiting, Webhook
+from .models import Delivery, NoAddress, NoEvent, UnknownEvents, Waiting, Webhook
 from .registry import EVENTS
 
 queries = sql.load(__package__ or "")
@@ -124,23 +124,24 @@ def lane(number: int) -> str:
 
 
 def known(events: Sequence[str]) -> list[str]:
-    """*events* once each, sorted. Raises ``UnknownEvents`` with the list of those that exist."""
+    """*events* once each, sorted. Raises ``NoEvent``, ``UnknownEvents`` with those that exist."""
     unknown = sorted(set(events) - {*EVENTS, "*"})
-    if unknown or not events:
-        said = f"{', '.join(unknown)} does not exist." if unknown else "Choose at least one event."
-        raise UnknownEvents(f"{said} Known: {', '.join(EVENTS)}, or * for all.", known=[*EVENTS, "*"])
+    if not events:
+        raise NoEvent()
+    if unknown:
+        raise UnknownEvents(unknown=", ".join(unknown), events=", ".join(EVENTS), known=[*EVENTS, "*"])
     return sorted(set(events))
 
 
 async def check_address(app: App, url: str) -> None:
-    """Raises ``AddressRefused`` for a private address, ``Invalid`` for what is not one."""
+    """Raises ``AddressRefused`` for a private address, ``NoAddress`` for what is not one."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise Invalid("This address cannot be read. Begin with https://.") from error
+        raise NoAddress() from error
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise Invalid("Give a whole address that begins with https://, without a name or a password.")
+        raise NoAddress()
     await resolve(parts.hostname, port, allow_private=app.settings.allow_private_addresses)
 
 

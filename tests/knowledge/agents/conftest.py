@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import Request
 
-from countersign.kernel.access import Caller
-from countersign.kernel.app import App
-from countersign.kernel.settings import Settings
-from countersign.main import create
 from tests.cluster import Clone
 
-CSRF = "a-token-of-this-test"
-Visit = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 PRICES: dict[str, Any] = {
     "name": "Métreur",
     "slug": "metreur",
@@ -55,26 +45,3 @@ PRICES: dict[str, Any] = {
 def database(demonstration: Clone) -> Clone:
     """The test's database holds the demonstration."""
     return demonstration
-
-
-@pytest.fixture
-def visit(house: App, settings: Settings) -> Visit:
-    """``async with visit(caller) as client``: a browser of *caller*."""
-    site = create(settings)
-    site.state.app = house
-
-    @asynccontextmanager
-    async def visiting(caller: Caller) -> AsyncIterator[httpx.AsyncClient]:
-        async def authenticate(request: Request) -> Caller:
-            request.state.csrf = CSRF
-            return caller
-
-        site.state.authenticate = authenticate
-        transport = httpx.ASGITransport(app=site)
-        headers = {"X-CSRF-Token": CSRF, "Accept-Language": "fr", "Accept": "text/html"}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://site.test", headers=headers, timeout=60
-        ) as client:
-            yield client
-
-    return visiting

@@ -9,7 +9,8 @@ import pytest
 
 from countersign.kernel.access import Caller
 from tests.conftest import Tenants
-from tests.knowledge.agents.conftest import PRICES, Visit
+from tests.knowledge.agents.conftest import PRICES
+from tests.knowledge.conftest import Visit
 
 AT = "/api/v1/agents"
 COUNT = "SELECT count(*) FROM agents WHERE deleted_at IS NULL"

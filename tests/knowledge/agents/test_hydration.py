@@ -19,8 +19,8 @@ from countersign.knowledge.retrieval import service as retrieval
 from countersign.knowledge.tables import rows
 from countersign.knowledge.tables import service as tables
 from tests.conftest import Tenants
-from tests.knowledge.agents.conftest import PRICES, Visit
-from tests.knowledge.conftest import work_off
+from tests.knowledge.agents.conftest import PRICES
+from tests.knowledge.conftest import Visit, work_off
 
 KNOWN = {
     "ouvrages": Hydratable("ouvrages", "ouvrage", ("code", "name", "unit_price"), ("components", "children")),

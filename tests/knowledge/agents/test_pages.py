@@ -11,8 +11,8 @@ import httpx
 from countersign.kernel.access import Caller
 from tests.conftest import Tenants
 from tests.fakes.scripted_model import Rule
-from tests.knowledge.agents.conftest import CSRF, PRICES, Visit
-from tests.knowledge.conftest import Site
+from tests.knowledge.agents.conftest import PRICES
+from tests.knowledge.conftest import CSRF, Site, Visit
 
 FORM: dict[str, Any] = {
     "csrf": CSRF,
@@ -99,8 +99,10 @@ async def test_what_is_wrong_is_said_beside_what_was_typed(visit: Visit, tenants
         assert taken.status_code == 409 and "Métreur" in taken.text
         wrong = await client.post("/agents/new", data={**FORM, "table": "users; DROP TABLE agents", "top_k": "many"})
         assert wrong.status_code == 422 and 'role="alert"' in wrong.text
+        empty = await client.post("/agents/new", data={"csrf": CSRF, "name": "x"})
+        assert empty.status_code == 422 and "Adresse – doit être rempli" in empty.text
         forged = await client.post("/agents/new", data={**FORM, "table": "users; DROP TABLE agents"})
-        assert forged.status_code == 422 and "Known: ouvrages" in forged.text
+        assert forged.status_code == 422 and "Sont connues\u00a0: ouvrages" in forged.text
 
 
 async def test_the_fields_of_a_table_are_shown_and_its_json(visit: Visit, tenants: Tenants) -> None:

@@ -33,7 +33,7 @@ async def test_from_the_dry_run_to_the_corrected_rows(site: Make) -> None:
     assert (done["status"], done["inserted_rows"]) == ("completed", 2)
 
     refused = await admin.get(f"{PATH}/{run['id']}/errors.csv")
-    assert "3;unit_price: « abc » is not a number;C;'=cmd|x;m2;abc" in refused.text
+    assert "3;Prix unitaire – «\u00a0abc\u00a0» n’est pas un nombre;C;'=cmd|x;m2;abc" in refused.text
     corrected = refused.text.replace(";abc", ";3,20").encode()
     again = (await admin.post(PATH, files={"file": ("corrected.csv", corrected)})).json()
     await work_off(made_site.app)
@@ -89,3 +89,23 @@ async def test_others_may_not_and_see_nothing(site: Make) -> None:
     assert (await user.post(PATH, files={"file": ("prix.csv", PRICES.encode())})).status_code == 403
     assert (await admin.post(f"{PATH}/{made['id']}/cancel")).status_code == 204
     assert (await admin.get(f"{PATH}/{made['id']}")).json()["status"] == "cancelled"
+
+
+async def test_how_a_file_is_written_and_where_it_goes_can_be_said(site: Make) -> None:
+    made_site = await site(demonstration=False)
+    admin = await made_site.client("admin")
+    columns = [{"name": "ref", "type": "string(20)", "unique": True}, {"name": "prix", "type": "decimal(10,2)"}]
+    made = await admin.post("/api/v1/dynamic-tables", json={"name": "depot", "schema_definition": {"columns": columns}})
+    assert made.status_code == 201, made.text
+    file = {"file": ("a.csv", "Réf|Prix\nÉ,1|1.234\n".encode("cp1252"))}
+    said = {"table": "depot", "encoding": "windows-1252", "separator": "|", "decimal": ","}
+    begun = await admin.post(PATH, files=file, data=said)
+    assert begun.status_code == 202, begun.text
+    await work_off(made_site.app)
+    done = (await admin.get(f"{PATH}/{begun.json()['id']}")).json()
+    assert (done["status"], done["inserted_rows"], done["target_table"]) == ("completed", 1, "depot")
+    assert done["mapping"]["read"] == {"encoding": "windows-1252", "separator": "|"}
+    rows = (await admin.get("/api/v1/dynamic-tables/depot/rows")).json()["items"]
+    assert [(row["ref"], str(row["prix"])) for row in rows] == [("É,1", "1234.00")]
+    for wrong in ({"encoding": "ebcdic"}, {"separator": "x"}, {"decimal": "'"}, {"table": "nowhere"}):
+        assert (await admin.post(PATH, files=file, data=wrong)).status_code in (404, 422), wrong

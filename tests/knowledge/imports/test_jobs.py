@@ -49,9 +49,9 @@ async def begun(house: App, path: Path) -> int:
     """An import that waits for a worker."""
     with path.open("rb") as content:
         file = await files.keep(house, system(), path.name, content)
-    found = await service.looked_at(house, system(), file)
+    found = await files.first_rows(house, system(), file)
     async with house.db.transaction(system()) as tx:
-        return await service.begin(tx, file, await service.proposed(tx, found, file.names))
+        return await service.begin(tx, file, await service.proposed(tx, found))
 
 
 @pytest.fixture
@@ -236,12 +236,12 @@ async def test_a_mapping_is_proposed_for_files_with_the_same_columns(house: App,
     done = await bring(house, prices(tmp_path / "a.csv", 3), mapping=mine)
     async with house.db.transaction(system()) as tx:
         file = await files.by_id(tx, done.file_id or 0)
-    found = await service.looked_at(house, system(), file)
+    found = await files.first_rows(house, system(), file)
     async with house.db.transaction(system()) as tx:
-        last = await service.proposed(tx, found, file.names)
+        last = await service.proposed(tx, found)
         assert last.columns["code"].source == "nom"
         await service.save_mapping(tx, "À l’endroit", service.guess(found.names), file.names)
-        saved = await service.proposed(tx, found, file.names)
+        saved = await service.proposed(tx, found)
         assert saved.columns["code"].source == "code"
         await service.drop_mapping(tx, "À l’endroit")
         assert await service.mappings(tx) == []

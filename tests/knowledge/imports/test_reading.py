@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 
-from countersign.knowledge.imports.models import UnreadableFile
+from countersign.knowledge.imports.models import Reading, UnreadableFile
 from countersign.knowledge.imports.reading import inspect, kind_of, records
 from countersign.knowledge.imports.records import Number
 
@@ -17,7 +17,7 @@ TABLE = "code{0}nom{0}prix\nA{0}Fenêtre{0}1\nB{0}Été{0}2\n"
 
 
 def rows(path: Path, kind: str = "csv", sheet: str | None = None) -> list[dict[str, str | None]]:
-    return [dict(record) for record in records(path, kind, sheet)]
+    return [dict(record) for record in records(path, kind, Reading(sheet=sheet))]
 
 
 def refused(path: Path, kind: str = "csv") -> list[tuple[int, str]]:
@@ -139,9 +139,9 @@ def test_a_workbook_gives_what_its_cells_show(tmp_path: Path) -> None:
     assert third.error == "row 9: 8 cells, 7 expected"
     found = inspect(file, "excel")
     assert (found.sheet, found.sheets, found.decimal) == ("Tarif", ("Vide", "Tarif", "Autre"), ",")
-    assert list(records(file, "excel", "Autre")) == []
+    assert list(records(file, "excel", Reading(sheet="Autre"))) == []
     with pytest.raises(UnreadableFile, match="no sheet 'Rien', but Vide, Tarif, Autre"):
-        list(records(file, "excel", "Rien"))
+        list(records(file, "excel", Reading(sheet="Rien")))
 
 
 def test_the_kind_of_a_file_is_in_its_name() -> None:

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 
+from countersign.kernel.access import system
 from countersign.kernel.app import App
+from countersign.knowledge.imports import files
 from countersign.knowledge.imports.mapping import parse
 from countersign.knowledge.imports.models import BadMapping, UnreadableFile
 from tests.knowledge.imports.bringing import bring, counts
@@ -136,3 +138,25 @@ async def test_a_real_price_book_adds_up_and_a_second_import_changes_nothing(hou
     assert first.total_rows == first.inserted_rows + first.failed_rows == 7184
     second = await bring(house, REAL)
     assert counts(second) == (7184, 0, 0, first.inserted_rows, first.failed_rows)
+
+
+async def test_a_preview_reads_no_more_of_a_file_than_it_shows(
+    house: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PIECE", 8_192)
+    lines = "".join(f"É{n};Vis é {n};u\n" for n in range(20_000))
+    (tmp_path / "a.csv").write_text("code;nom;unité\n" + lines, encoding="utf-8")
+    with (tmp_path / "a.csv").open("rb") as content:
+        file = await files.keep(house, system(), "a.csv", content)
+    async with files.opened(house, system(), file, 2) as path:
+        assert path.stat().st_size == 2 * 8_192
+    found = await files.first_rows(house, system(), file)
+    assert (found.names, len(found.sample), found.encoding) == (("code", "nom", "unité"), files.SAMPLE, "utf-8-sig")
+    assert all(record.error is None for record in found.sample)
+
+
+async def test_a_file_that_is_too_large_is_refused_before_it_is_kept(house: App, tmp_path: Path) -> None:
+    house.settings.max_import_bytes = 1_000
+    (tmp_path / "a.csv").write_text("code;nom;unité\n" + "A;B;u\n" * 1_000)
+    with pytest.raises(UnreadableFile, match="more than 1,000 bytes"), (tmp_path / "a.csv").open("rb") as content:
+        await files.keep(house, system(), "a.csv", content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 
 import pytest
@@ -70,6 +71,30 @@ async def test_many_compositions_take_one_statement(db: Database, tenants: Tenan
         before = tx.statements
         await service.components(tx, ids)
         assert tx.statements == before + 1
+
+
+async def test_the_whole_of_an_ouvrage_is_what_its_parts_are(db: Database, tenants: Tenants) -> None:
+    await loaded(db, tenants)
+    async with db.transaction(tenants.a.caller) as tx:
+        ids = [s.id for s in await service.search(tx, limit=1000)]
+        before = tx.statements
+        whole = {one.id: one for one in await service.whole(tx, ids, below=3)}
+        assert tx.statements == before + 1
+        assert len(whole) == len(ids)
+        for row in await service.live(tx, ids):
+            assert all(getattr(whole[row.id], field.name) == getattr(row, field.name) for field in fields(row))
+        lines = await service.components(tx, ids)
+        assert sum(len(one.lines) for one in whole.values()) == len(lines) > 300
+        for one in whole.values():
+            assert one.components() == [line for line in lines if line.parent_id == one.id]
+        chapters = [one for one in whole.values() if len(one.below) == 3]
+        assert len(chapters) > 10  # each has its own first three
+        for one in chapters[:20]:
+            assert one.children() == await service.children(tx, [one.id], most=3)
+        alone = await service.whole(tx, ids, composed=False)
+        assert not any(one.lines or one.below for one in alone)
+    async with db.transaction(tenants.b.caller) as tx:
+        assert await service.whole(tx, ids, below=3) == []
 
 
 @pytest.mark.parametrize(("word", "first"), [("CLO-PLA-001", "CLO-PLA-001"), ("clo-pla", "CLO-PLA-001")])

@@ -231,12 +231,12 @@ async def test_pages_of_the_list_hold_each_ouvrage_once(site: Make, sort: str) -
         seen += answer["items"]
         if not answer["next"]:
             break
-        params["cursor"] = answer["next"]
+        params["after"] = answer["next"]
     assert len(seen) == len({one["id"] for one in seen}) == total
     if sort.endswith("price"):
         known = [Decimal(one["unit_price"]) for one in seen if one["unit_price"] is not None]
         assert known == sorted(known, reverse=sort.startswith("-"))
-    assert await client.get(URL, params={"sort": "code" if sort != "code" else "name", "cursor": params.get("cursor")})
+    assert await client.get(URL, params={"sort": "code" if sort != "code" else "name", "after": params.get("after")})
 
 
 async def test_the_list_is_narrowed_by_words_type_trade_price_and_place(site: Make) -> None:
@@ -299,7 +299,7 @@ async def test_sort_filter_and_cursor_take_no_sql(site: Make) -> None:
     client = await made.client()
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(name=st.sampled_from(["q", "sort", "cursor", "type", "category", "price_min", "parent_id"]), value=TEXT)
+    @given(name=st.sampled_from(["q", "sort", "after", "type", "category", "price_min", "parent_id"]), value=TEXT)
     def attempts(name: str, value: str) -> None:
         tried.append((name, value))
 
@@ -310,7 +310,7 @@ async def test_sort_filter_and_cursor_take_no_sql(site: Make) -> None:
         assert answer.status_code in (200, 422), (name, value, answer.text)
         if name == "sort" and answer.status_code == 200:
             assert value.strip("-") in ("code", "name", "unit_price")
-        if name == "cursor" and value:
+        if name == "after" and value:
             assert answer.status_code == 422, value
     async with made.app.db.transaction(A) as tx:
         assert await service.count(tx) == total

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countersign.knowledge.retrieval.check import NumberCheck, as_json, check_numbers
+from countersign.knowledge.retrieval.check import check_numbers
 from countersign.knowledge.retrieval.formats import quantity
+from countersign.knowledge.retrieval.verdicts import NumberCheck, as_json
 from tests.knowledge.retrieval.planted import TEMPLATES, Case, right_case, wrong_case
 
 WALL = """CLO-PLA-001 — Cloison en plaques de plâtre 98/48
@@ -114,11 +115,69 @@ def test_a_figure_that_follows_from_cited_ones_is_computed(answer: str, how: str
         ("Le prix passe de 45,50 € à 43,23 €, soit 5 % de moins.", "source unsupported unsupported"),
         ("Elle comprend 4 fournitures [1] :\n- plaque\n- rail\n- vis", "unsupported"),
         ("Budget de 5 000 € pour 25 m².", "question question"),
-        ("De 8,82 à 10,54 €", "source computed"),
+        ("De 8,82 à 10,54 € au total", "source computed"),
     ],
 )
 def test_statuses_in_order(answer: str, statuses: str) -> None:
     assert [check.status for check in checked(answer)] == statuses.split()
+
+
+@pytest.mark.parametrize(
+    ("answer", "elsewhere"),
+    [
+        ("Le tube coûte 45,50 € [2].", 1),
+        ("PLO-PVC-040 est à 45,50 €.", 1),
+        ("La CLO-PLA-001 fait Ø40 [1].", 2),
+    ],
+)
+def test_a_figure_of_another_record_than_the_one_spoken_of_is_unsupported(answer: str, elsewhere: int) -> None:
+    [check] = checked(answer)
+    assert (check.status, check.source) == ("unsupported", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("answer", "statuses"),
+    [
+        ("La CLO-PLA-001 [1] coûte 45,50 €, PLO-PVC-040 12,35 € [2].", "source source"),
+        ("Elle est à 45,50 € [1]. Le tube est moins cher que 45,50 € [2].", "source source"),
+        ("CLO-PLA-001 fait 25 m² [1].", "question"),
+    ],
+)
+def test_a_sentence_that_compares_may_name_figures_of_both(answer: str, statuses: str) -> None:
+    assert [check.status for check in checked(answer)] == statuses.split()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "how"),
+    [
+        ("45,50 € [1] contre 12,35 € [2], soit 268,4 % de plus.", "computed", "(45,50 − 12,35) ÷ 12,35 × 100 = 268,4"),
+        ("45,50 € [1] contre 12,35 € [2], soit 72,9 % de moins.", "computed", "(45,50 − 12,35) ÷ 45,50 × 100 = 72,9"),
+        (
+            "45,50 € [1] contre 12,35 € [2], soit 72,9 % de plus.",
+            "unsupported",
+            "(45,50 − 12,35) ÷ 12,35 × 100 = 268,4",
+        ),
+        ("45,50 € [1] contre 12,35 € [2], soit 33,15 € de plus.", "computed", "45,50 € − 12,35 € = 33,15 €"),
+        ("45,50 € [1] contre 12,35 € [2], soit 33,51 € de plus.", "unsupported", None),
+    ],
+)
+def test_more_and_less_are_shares_of_different_things(answer: str, status: str, how: str | None) -> None:
+    *_, check = checked(answer)
+    assert (check.status, (check.how or "").replace("\u00a0", " ") or None) == (status, how)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Comptez 25 m² × 45,50 €/m² = 1 137,50 $ [1].",  # another currency
+        "Il faut 0,6 h/m² × 25 m² = 15 min [1].",  # units that make hours
+        "Le prix est de 10,98 €/ml [1].",  # what one m² is made of is no price per metre
+        "Le tube est de Ø80 : 40 + 40 [2].",  # a diameter is stated, never computed
+        "La vis coûte 6,00 € [1].",  # 4,20 + 1,80 of nobody's sum
+    ],
+)
+def test_what_nobody_would_compute_supports_nothing(answer: str) -> None:
+    assert "unsupported" in [check.status for check in checked(answer)]
 
 
 LONG = """Bonjour,
@@ -197,7 +256,8 @@ anything = st.one_of(
 def test_any_answer_is_checked_and_every_position_is_true(answer: str, sources: list[str], question: str) -> None:
     for check in check_numbers(answer, sources, question):
         assert answer[check.start : check.end] == check.text
-        assert (check.source is not None) == (check.status == "source")
+        assert check.source is None or check.status in ("source", "unsupported")
+        assert check.status != "source" or check.source is not None
         assert check.source is None or 1 <= check.source <= len(sources)
 
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import Request
 
-from countersign.kernel.access import Caller
 from countersign.kernel.app import App
-from countersign.kernel.settings import Settings
-from countersign.main import create
 from tests.conftest import Tenants
+from tests.knowledge.conftest import Visit
 
-CSRF = "a-token-of-this-test"
-Visit = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 DEFINITION: dict[str, Any] = {
     "columns": [
         {"name": "code", "type": "string(30)", "nullable": False, "unique": True},
@@ -29,27 +22,6 @@ DEFINITION: dict[str, Any] = {
         {"name": "specs", "type": "json"},
     ]
 }
-
-
-@pytest.fixture
-def visit(house: App, settings: Settings) -> Visit:
-    """``async with visit(caller) as client``: a browser of *caller*."""
-    site = create(settings)
-    site.state.app = house
-
-    @asynccontextmanager
-    async def visiting(caller: Caller) -> AsyncIterator[httpx.AsyncClient]:
-        async def authenticate(request: Request) -> Caller:
-            request.state.csrf = CSRF
-            return caller
-
-        site.state.authenticate = authenticate
-        transport = httpx.ASGITransport(app=site)
-        headers = {"X-CSRF-Token": CSRF, "Accept-Language": "fr", "Accept": "text/html"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://site.test", headers=headers) as client:
-            yield client
-
-    return visiting
 
 
 async def make(client: httpx.AsyncClient, name: str = "products") -> None:

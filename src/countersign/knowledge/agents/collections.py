@@ -6,7 +6,7 @@ from ...index import service as index
 from ...kernel import sql
 from ...kernel.database import Row, Tx
 from ...kernel.jobs import enqueue
-from .models import Agent, CollectionTaken, Hydratable
+from .models import Agent, HoldsOthers, Hydratable, SearchedOtherwise
 
 queries = sql.load(__package__ or "")
 
@@ -37,15 +37,9 @@ async def _enter(tx: Tx, agent: Agent, kind: str) -> None:
     collection = agent.qdrant_collection
     for other in await tx.all(Row, queries.sharers, collection=collection, id=agent.id):
         if (other["retrieval_mode"], other["table"]) != (agent.retrieval_mode, agent.table):
-            raise CollectionTaken(
-                f"The agent “{other['name']}” searches the collection “{collection}” for other records. "
-                "Choose another name for this agent's."
-            )
+            raise SearchedOtherwise(agent=other["name"], collection=collection)
     if foreign := await tx.value(queries.other_kinds, collection=collection, kind=kind):
-        raise CollectionTaken(
-            f"The collection “{collection}” holds entries of another kind ({', '.join(foreign)}). "
-            "Choose another name for this agent's."
-        )
+        raise HoldsOthers(collection=collection, kinds=", ".join(foreign))
     if kind != DOCUMENTS:
         await index.mark_all(tx, collection, kind)
     # An empty collection answers too, instead of being said to be missing.

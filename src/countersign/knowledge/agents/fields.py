@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ...kernel.web import Clean
-from .models import BadAgent
+from .models import BadAgent, NothingWritten, ReservedSlug
 
 LONGEST_PROMPT = 50_000
 COLLECTION = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
@@ -20,13 +20,13 @@ RESERVED = frozenset({"new", "hydration"})  # pages that stand where agents stan
 
 def _free(slug: str) -> str:
     if slug in RESERVED:
-        raise ValueError(f"“{slug}” is the address of a page; choose another one")
+        raise ReservedSlug(slug=slug)
     return slug
 
 
 def _filled(text: str) -> str:
     if not text.strip():
-        raise ValueError("write something")
+        raise NothingWritten()
     return text
 
 
@@ -76,15 +76,6 @@ class AgentFields(BaseModel):
 class NewAgent(AgentFields):
     """A new agent: name, slug and prompt at least. Without a collection it gets one of its own."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _whole(cls, given: Any) -> Any:
-        if isinstance(given, dict):
-            missing = [name for name in ("name", "slug", "system_prompt") if name not in given]
-            if missing:
-                raise ValueError(f"{', '.join(missing)} missing")
-        return given  # pyright: ignore[reportUnknownVariableType]
-
 
 class AgentChange(AgentFields):
     """Changes of an agent; *change_note* is kept with the version when the prompt changes."""
@@ -100,5 +91,4 @@ def read(values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return AgentFields.model_validate(dict(values)).given
     except ValidationError as error:
-        lines = [{"field": ".".join(map(str, e["loc"])), "error": e["msg"]} for e in error.errors()]
-        raise BadAgent("; ".join(f"{e['field']}: {e['error']}" for e in lines), errors=lines) from error
+        raise BadAgent.from_fields(error.errors()) from error

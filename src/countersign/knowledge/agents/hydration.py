@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ...kernel.database import Tx
-from .models import BadHydration, Hydratable, Registry
+from .models import BadHydration, BadKey, Hydratable, NotInTemplate, Registry, TemplateAlone, UnknownName, UnknownTable
 
 KEYS = ("table", "key", "fields", "relations")
 DEFAULT_KEY = "db_id"
@@ -42,10 +42,10 @@ def check(config: Any, known: dict[str, Hydratable]) -> dict[str, Any]:
     name = given.get("table")
     table = known.get(name) if isinstance(name, str) else None
     if table is None:
-        raise BadHydration(f"The table {_named([name])} cannot be hydrated. Known: {', '.join(known)}.")
+        raise UnknownTable(named=_named([name]), known=", ".join(known))
     key = given.get("key", DEFAULT_KEY)
     if not isinstance(key, str) or not _IDENTIFIER.fullmatch(key):
-        raise BadHydration("key names the field that holds the row's id: small letters, digits and _, such as db_id.")
+        raise BadKey()
     fields = _names("fields", given.get("fields", [EVERY_FIELD]), (EVERY_FIELD, *table.fields), table)
     relations = _names("relations", given.get("relations", []), table.relations, table)
     return {
@@ -61,10 +61,10 @@ def check_template(template: str | None, table: Hydratable | None, fields: Seque
     if template is None or not template.strip():
         return None
     if table is None:
-        raise BadHydration("A template shapes records; an agent that answers from documents has none.")
+        raise TemplateAlone()
     known = table.fields if EVERY_FIELD in fields else fields
     if unknown := [name for name in _FIELD.findall(template) if name not in known]:
-        raise BadHydration(f"The template names {_named(unknown)}. Fields of this agent: {', '.join(known)}.")
+        raise NotInTemplate(named=_named(unknown), known=", ".join(known))
     return template
 
 
@@ -73,7 +73,7 @@ def _names(what: str, given: Any, known: Sequence[str], table: Hydratable) -> li
         raise BadHydration(f"{what} is a list of names.")
     asked = cast("list[Any]", given)
     if unknown := [name for name in asked if not isinstance(name, str) or name not in known]:
-        raise BadHydration(f"{table.name} has no {what} {_named(unknown)}. Known: {', '.join(known) or 'none'}.")
+        raise UnknownName(table=table.name, what=what, named=_named(unknown), known=", ".join(known) or "none")
     return list(dict.fromkeys(cast("list[str]", asked)))
 
 

@@ -24,7 +24,7 @@ class NoSuchVersion(NotFound):
 
 
 class SlugTaken(Conflict):
-    """Another agent has this address already. Choose another one."""
+    """There is an agent at “%(slug)s” already. Choose another address."""
 
 
 class AgentChanged(PreconditionFailed):
@@ -35,12 +35,50 @@ class BadAgent(Invalid):
     """An agent cannot be set like this."""
 
 
+class ReservedSlug(BadAgent, ValueError):
+    """The address “%(slug)s” is that of a page. Choose another one."""
+
+
+class NothingWritten(BadAgent, ValueError):
+    """Write something."""
+
+
 class BadHydration(Invalid):
     """This choice of records is not possible. Name a table, fields and relations that exist."""
 
 
+class UnknownTable(BadHydration):
+    """The table %(named)s cannot be hydrated. Known: %(known)s."""
+
+
+class UnknownName(BadHydration):
+    """%(table)s has no %(what)s %(named)s. Known: %(known)s."""
+
+
+class NotInTemplate(BadHydration):
+    """The template names %(named)s. Fields of this agent: %(known)s."""
+
+
+class TemplateAlone(BadHydration):
+    """A template shapes records; an agent that answers from documents has none."""
+
+
+class BadKey(BadHydration):
+    """The field that holds the row's id is named by small letters, digits and _, such as db_id."""
+
+
 class CollectionTaken(Conflict):
     """This collection is filled from other records. Choose another name for this agent's."""
+
+
+class SearchedOtherwise(CollectionTaken):
+    """The agent “%(agent)s” searches the collection “%(collection)s” for other records. Choose another name for this
+    agent's."""
+
+
+class HoldsOthers(CollectionTaken):
+    """The collection “%(collection)s” holds entries of another kind (%(kinds)s). Choose another name for this
+    agent's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ __all__ = [
 
 queries = sql.load(__package__ or "")
 
+REQUIRED = ("name", "slug", "system_prompt")
 OF_COPIES = {"fr": "copie", "en": "copy"}
 
 
@@ -85,12 +86,15 @@ async def create(tx: Tx, values: dict[str, Any], *, tags: tuple[str, ...] = ()) 
     Raises ``BadAgent``, ``BadHydration``, ``SlugTaken``, ``CollectionTaken``.
     """
     known = await hydratable(tx)
-    whole = _fit({**DEFAULTS, **read(values)}, known)
+    whole = {**DEFAULTS, **read(values)}
+    if lacking := [name for name in REQUIRED if not whole[name]]:
+        raise BadAgent.from_fields([{"loc": (name,), "msg": "Field required"} for name in lacking])
+    whole = _fit(whole, known)
     await tx.run(queries.lock_slugs)
     await tx.run(queries.note_change, note=None)
     made = await tx.value(queries.add_agent, values=dumps(whole))
     if made is None:
-        raise SlugTaken(f"There is an agent at “{whole['slug']}” already. Choose another address.")
+        raise SlugTaken(slug=whole["slug"])
     await audit(tx, "create", "agent", made, new=whole, tags=tags)
     new = await agent(tx, whole["slug"], inactive=True)
     await collections.settle(tx, None, new, known)
@@ -115,7 +119,7 @@ async def update(
         await tx.run(queries.lock_slugs)
     await tx.run(queries.note_change, note=note)
     if await tx.value(queries.change_agent, id=old.id, values=dumps(new)) is None:
-        raise SlugTaken(f"There is an agent at “{new['slug']}” already. Choose another address.")
+        raise SlugTaken(slug=new["slug"])
     shown = {name: new[name] for name in changed} | ({"change_note": note} if note else {})
     await audit(tx, "update", "agent", old.id, old={name: before[name] for name in changed}, new=shown)
     now = await agent(tx, new["slug"], inactive=True)
@@ -205,7 +209,7 @@ def _fit(values: dict[str, Any], known: dict[str, Hydratable]) -> dict[str, Any]
             try:
                 ModelName.parse(values[name])
             except BadModelName as error:
-                raise BadAgent(f"{name}: {error.detail}") from error
+                raise BadAgent.from_fields([{"loc": (name,), "msg": error.detail}]) from error
     table, fields = None, list[str]()
     if values["retrieval_mode"] == SQL_HYDRATION:
         values["hydration_config"] = hydration.check(values["hydration_config"], known)

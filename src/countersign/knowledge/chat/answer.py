@@ -309,7 +309,8 @@ async def _save(app: App, caller: Caller, work: Turnaround, status: str) -> Done
     usage = reply.usage if reply else Usage()
     # In a thread: a long answer over long sources takes the processor for a while, and others are streaming.
     shown = [s.content for s in work.sources]
-    checks: dict[str, Any] = await asyncio.to_thread(retrieval.verify, work.content, shown, work.question)
+    said_in = prompt.language(work.agent)
+    checks: dict[str, Any] = await asyncio.to_thread(retrieval.verify, work.content, shown, work.question, said_in)
     context: dict[str, Any] = {
         "sources": [s.as_json() for s in work.sources],
         "hydrated_data": work.found.hydrated() if work.found else {},

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...kernel.json import dumps
-from ...kernel.web import Clean, House, Router, Who, stream
+from ...kernel.web import Clean, EventStream, House, Router, Who
 from . import service
 from .models import MAX_QUESTION
 from .wire import announced, message_json, session_json, sse, whole
@@ -113,7 +113,7 @@ async def ask(request: Request, app: House, caller: Who, uuid: UUID, body: Quest
     events = service.ask(app, caller, uuid, body.content)
     first = await anext(events)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return stream(sse(events, first))
+        return EventStream(sse(events, first))
     return reply(await whole(events, first))
 
 
@@ -128,7 +128,7 @@ async def ask_anyone(request: Request, app: House, caller: Who, body: OpenQuesti
     first = await anext(events)
     chosen = {"agent": opened.agent_slug, "dispatch": opened.dispatch}
     if "text/event-stream" in request.headers.get("accept", ""):
-        return stream(announced(chosen, sse(events, first)))
+        return EventStream(announced(chosen, sse(events, first)))
     return reply(chosen | await whole(events, first))
 
 

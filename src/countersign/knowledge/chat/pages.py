@@ -16,7 +16,7 @@ from ...kernel.app import App
 from ...kernel.database import Tx
 from ...kernel.errors import NotFound
 from ...kernel.pages import page
-from ...kernel.web import Clean, House, Router, Who, stream, wants_json
+from ...kernel.web import Clean, EventStream, House, Router, Who, wants_json
 from ..agents import service as agents
 from ..agents.models import Agent
 from ..dispatch.models import AgentUnclear
@@ -143,7 +143,7 @@ async def ask(request: Request, app: House, caller: Who, uuid: UUID, text: Annot
         return RedirectResponse(f"/sessions/{uuid}#last", 303)
     events = service.ask(app, caller, uuid, text)
     first = await anext(events)
-    return stream(sse(events, first))
+    return EventStream(sse(events, first))
 
 
 @routes.on("POST /sessions/{uuid}/title", permission=MAY)

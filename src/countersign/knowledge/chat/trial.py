@@ -23,6 +23,7 @@ from ..agents import service as agents
 from ..agents.models import Agent
 from ..retrieval import service as retrieval
 from ..retrieval.models import Source
+from . import prompt
 from .answer import Turnaround, write
 from .models import MAX_QUESTION, EmptyQuestion, QuestionTooLong, Started
 
@@ -76,7 +77,7 @@ async def attempt(app: App, caller: Caller, agent: Agent, question: str) -> Tria
         async for piece in pieces:
             work.text.append(piece)
     shown = [source.content for source in work.sources]
-    checks = await asyncio.to_thread(retrieval.verify, work.content, shown, question)
+    checks = await asyncio.to_thread(retrieval.verify, work.content, shown, question, prompt.language(agent))
     reply = work.reply
     return Trial(
         content=work.content,

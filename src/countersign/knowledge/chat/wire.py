@@ -17,9 +17,9 @@ NAMES: dict[type, str] = {Started: "start", Sources: "sources", Token: "token", 
 async def sse(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> AsyncGenerator[bytes, None]:
     """*first* and *events* as server-sent events; closing this closes *events*, which stops the answer."""
     try:
-        yield event(NAMES[type(first)], asdict(first))
+        yield event(NAMES[type(first)], first)
         async for what in events:
-            yield event(NAMES[type(what)], asdict(what))
+            yield event(NAMES[type(what)], what)
     finally:
         await events.aclose()
 

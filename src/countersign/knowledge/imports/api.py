@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -17,14 +17,19 @@ from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.idempotency import Key, once
 from ...kernel.json import dumps, loads
+from ...kernel.pages import speech
 from ...kernel.web import Clean, House, Router, Who
 from . import files, service
-from .mapping import parse, written
-from .models import BadMapping, File, Mapping, UnreadableFile
+from .mapping import parse, reading, signed, written
+from .models import ENCODINGS, BadMapping, Mapping, UnreadableFile
+from .reading import AS_IT_IS
+from .reasons import Say, told
+from .targets import Target
 
 routes = Router(prefix="/api/v1", tags=["imports"])
 
 MAY = "ouvrages.import"
+RECOGNISED = "Recognised when left out."
 FORM = {
     "requestBody": {
         "required": True,
@@ -37,6 +42,11 @@ FORM = {
                         "file": {"type": "string", "format": "binary"},
                         "mapping": {"type": "string", "description": "As JSON; without one it is proposed."},
                         "mapping_name": {"type": "string", "description": "A mapping that was saved."},
+                        "table": {"type": "string", "description": "A table of one's own; ouvrages without it."},
+                        "encoding": {"type": "string", "enum": list(ENCODINGS), "description": RECOGNISED},
+                        "separator": {"type": "string", "enum": [",", ";", "tab", "|"], "description": RECOGNISED},
+                        "decimal": {"type": "string", "enum": [",", "."], "description": RECOGNISED},
+                        "sheet": {"type": "string", "description": "Of a workbook; the first without it."},
                     },
                 }
             }
@@ -50,6 +60,7 @@ class NewMapping(BaseModel):
 
     mapping: dict[str, Any]
     names: list[Clean] = Field(default=[], max_length=200)
+    table: Clean = service.OUVRAGES
 
 
 @routes.on("GET /imports", permission=MAY)
@@ -89,9 +100,10 @@ async def save_mapping(app: House, caller: Who, name: Clean, given: NewMapping) 
     """Keeps a mapping under a name, in place of the one that had it."""
     if len(name) > 100:
         raise BadMapping("The name of a mapping has at most 100 characters.")
-    mapping = parse(given.mapping)
+    service.may_fill(caller, given.table)
     async with app.db.transaction(caller) as tx:
-        return _reply(await service.save_mapping(tx, name, mapping, given.names))
+        mapping = parse(given.mapping, await service.target(tx, given.table))
+        return _reply(await service.save_mapping(tx, name, mapping, given.names, given.table))
 
 
 @routes.on("DELETE /imports/mappings/{name}", permission=MAY, status_code=204)
@@ -138,13 +150,13 @@ async def undo(app: House, caller: Who, import_id: int) -> Response:
 
 
 @routes.on("GET /imports/{import_id}/errors.csv", permission=MAY)
-async def errors(app: House, caller: Who, import_id: int) -> Response:
-    """Every refused row with its reason; corrected, the file can be sent again as it is."""
+async def errors(request: Request, app: House, caller: Who, import_id: int) -> Response:
+    """Every refused row with its reason in your language; corrected, the file can be sent again as it is."""
     async with app.db.transaction(caller, read_only=True) as tx:
         found = await service.one(tx, import_id)
-        names = (await files.by_id(tx, found.file_id)).names if found.file_id else []
+        names = found.names or ((await files.by_id(tx, found.file_id)).names if found.file_id else [])
     headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
-    lines = _refused(app, caller, import_id, names)
+    lines = _refused(app, caller, import_id, names, speech(request, caller.locale))
     return StreamingResponse(
         lines, media_type="text/csv; charset=utf-8", headers={**headers, "Cache-Control": "no-store"}
     )
@@ -155,27 +167,38 @@ async def _begin(request: Request, app: App, caller: Caller, key: str | None, *,
     sent = form.get("file")
     if not isinstance(sent, UploadFile):
         raise UnreadableFile("No file was sent: put it into the field “file”.")
-    file = await files.keep(app, caller, sent.filename or "", sent.file)
-    mapping = await _mapping(app, caller, file, str(form.get("mapping") or ""), str(form.get("mapping_name") or ""))
-    async with app.db.transaction(caller) as tx:
-        body = {"sha256": file.sha256, "name": file.name, "mapping": written(mapping), "dry_run": dry_run}
-        seen = await once(tx, "import", key, body)
-        return await _begun(tx, seen.made or await service.begin(tx, file, mapping, dry_run=dry_run, tags=seen.tags))
-
-
-async def _mapping(app: App, caller: Caller, file: File, text: str, name: str) -> Mapping:
-    if text:
-        try:
-            return parse(loads(text))
-        except ValueError as error:
-            raise BadMapping(f"The mapping is not JSON: {error}.") from error
-    found = await service.looked_at(app, caller, file)
+    said = {name: str(form.get(name) or "") for name in ("encoding", "separator", "sheet")}
+    table, read = str(form.get("table") or service.OUVRAGES), reading(said)
     async with app.db.transaction(caller, read_only=True) as tx:
-        return (
-            parse((await service.mapping_named(tx, name)).mapping)
-            if name
-            else await service.proposed(tx, found, file.names)
-        )
+        service.may_fill(caller, table)
+        into = await service.target(tx, table)
+        name, plan = str(form.get("mapping_name") or ""), _sent(str(form.get("mapping") or ""), into)
+        plan = parse((await service.mapping_named(tx, name)).mapping, into) if name and plan is None else plan
+    read = plan.read if plan and read == AS_IT_IS else read
+    file = await files.keep(app, caller, sent.filename or "", sent.file, read=read)
+    if plan is None:
+        found = await files.first_rows(app, caller, file, read)
+        async with app.db.transaction(caller, read_only=True) as tx:
+            plan = await service.proposed(tx, found, table)
+    plan = replace(plan, read=read)
+    if mark := str(form.get("decimal") or ""):
+        plan = signed(plan, mark, into)
+    async with app.db.transaction(caller) as tx:
+        body = {
+            "sha256": file.sha256, "name": file.name, "mapping": written(plan), "table": table, "dry_run": dry_run,
+        }  # fmt: skip
+        seen = await once(tx, "import", key, body)
+        begun = seen.made or await service.begin(tx, file, plan, table=table, dry_run=dry_run, tags=seen.tags)
+        return await _begun(tx, begun)
+
+
+def _sent(text: str, into: Target) -> Mapping | None:
+    if not text:
+        return None
+    try:
+        return parse(loads(text), into)
+    except ValueError as error:
+        raise BadMapping(f"The mapping is not JSON: {error}.") from error
 
 
 async def _begun(tx: Any, import_id: int) -> Response:
@@ -184,11 +207,12 @@ async def _begun(tx: Any, import_id: int) -> Response:
     return answer
 
 
-async def _refused(app: App, caller: Caller, import_id: int, names: list[str]) -> AsyncIterator[bytes]:
+async def _refused(app: App, caller: Caller, import_id: int, names: list[str], say: Say) -> AsyncIterator[bytes]:
     yield ("\ufeff" + _line(["row", "error", *names])).encode()
     async for rows in service.every_refused(app.db, caller, import_id):
         cells = (
-            [str(row["row_number"]), row["error"], *(row["data"].get(name) or "" for name in names)] for row in rows
+            [str(row["row_number"]), told(row["error"], say), *(row["data"].get(name) or "" for name in names)]
+            for row in rows
         )
         yield "".join(map(_line, cells)).encode()
 

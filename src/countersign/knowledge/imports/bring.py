@@ -14,6 +14,7 @@ from ...kernel.errors import Invalid
 from . import files, service
 from .mapping import parse
 from .models import Import, UnreadableFile
+from .reading import AS_IT_IS
 
 LOOK_EVERY = 0.5  # seconds
 Tell = Callable[[int, int | None, str | None], Awaitable[None]]
@@ -45,13 +46,13 @@ async def bring(
     plan = None if mapping is None else parse(mapping, into)
     try:
         with path.open("rb") as content:
-            file = await files.keep(app, caller, path.name, content, kind)
+            file = await files.keep(app, caller, path.name, content, kind, plan.read if plan else AS_IT_IS)
     except OSError as error:
         raise UnreadableFile(f"{path.name} cannot be opened: {error.strerror}.") from error
-    found = await service.looked_at(app, caller, file)
+    found = await files.first_rows(app, caller, file, plan.read if plan else AS_IT_IS)
     async with app.db.transaction(caller) as tx:
         tx.bell = None  # done here, not by a worker
-        plan = plan or await service.proposed(tx, found, file.names, table)
+        plan = plan or await service.proposed(tx, found, table)
         import_id = await service.begin(tx, file, plan, table=table, dry_run=dry_run)
     done = await _follow(app, caller, import_id, tell)
     if done.status != "completed":

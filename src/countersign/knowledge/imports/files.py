@@ -15,8 +15,9 @@ from ...kernel import sql
 from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.database import Tx
-from .models import File, FileGone, NoSuchImport, UnreadableFile
-from .reading import KINDS, inspect, kind_of
+from .models import File, FileGone, NoSuchImport, Reading, UnreadableFile
+from .reading import AS_IT_IS, KINDS, SAMPLE, inspect, kind_of, larger
+from .records import Found
 
 queries = sql.load(__package__ or "")
 
@@ -24,7 +25,9 @@ PIECE = 4_000_000  # bytes
 KEPT_DAYS = 7
 
 
-async def keep(app: App, caller: Caller, name: str, content: BinaryIO, kind: str | None = None) -> File:
+async def keep(
+    app: App, caller: Caller, name: str, content: BinaryIO, kind: str | None = None, read: Reading = AS_IT_IS
+) -> File:
     """Stores a file after its first rows could be read. Raises ``UnreadableFile`` with the reason."""
     name = plain(name)
     if kind is not None and kind not in KINDS:
@@ -32,8 +35,9 @@ async def keep(app: App, caller: Caller, name: str, content: BinaryIO, kind: str
     kind = kind or kind_of(name)
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         path = Path(folder, name)
-        size, sha256 = await asyncio.to_thread(_copy, content, path)
-        found = await asyncio.to_thread(inspect, path, kind)
+        most = app.settings.max_import_bytes
+        size, sha256 = await asyncio.to_thread(_copy, content, path, most)
+        found = await asyncio.to_thread(inspect, path, kind, read, most_bytes=most)
         async with app.db.transaction(caller) as tx:
             file_id = await tx.value(queries.add_file, name=name, kind=kind)
             with await asyncio.to_thread(path.open, "rb") as file:
@@ -45,11 +49,13 @@ async def keep(app: App, caller: Caller, name: str, content: BinaryIO, kind: str
             return await by_id(tx, file_id)
 
 
-def _copy(content: BinaryIO, path: Path) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
+def _copy(content: BinaryIO, path: Path, most: int) -> tuple[int, str]:
+    size, digest = content.seek(0, 2), hashlib.sha256()
+    if size > most:
+        raise larger(path, most)
+    content.seek(0)
     with path.open("wb") as file:
         while piece := content.read(1 << 20):
-            size += len(piece)
             digest.update(piece)
             file.write(piece)
     return size, digest.hexdigest()
@@ -79,13 +85,13 @@ async def _one(tx: Tx, **named: Any) -> File:
 
 
 @asynccontextmanager
-async def opened(app: App, caller: Caller, file: File) -> AsyncIterator[Path]:
-    """The file on this machine's disk, for as long as it is read. Raises ``FileGone``."""
+async def opened(app: App, caller: Caller, file: File, pieces: int | None = None) -> AsyncIterator[Path]:
+    """The file, or its first *pieces*, on this machine's disk for as long as it is read. Raises ``FileGone``."""
     with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
         path = Path(folder, plain(file.name))
         position = 0
         with await asyncio.to_thread(path.open, "wb") as out:
-            while True:
+            while pieces is None or position < pieces:
                 async with app.db.transaction(caller, read_only=True) as tx:
                     piece = await tx.value(queries.part, id=file.id, position=position)
                 if piece is None:
@@ -95,6 +101,37 @@ async def opened(app: App, caller: Caller, file: File) -> AsyncIterator[Path]:
         if not position:
             raise FileGone()
         yield path
+
+
+async def first_rows(app: App, caller: Caller, file: File, read: Reading = AS_IT_IS) -> Found:
+    """How a stored file is written, and its first rows, from no more of it than they need.
+
+    Raises ``UnreadableFile``, ``FileGone``.
+    """
+    most = app.settings.max_import_bytes
+    pieces = None if file.kind == "excel" else 1  # a workbook has its table of contents at the end
+    while True:
+        async with opened(app, caller, file, pieces) as path:
+            whole = path.stat().st_size >= file.size_bytes
+            if not whole:
+                await asyncio.to_thread(_end_well, path)
+            try:
+                found = await asyncio.to_thread(inspect, path, file.kind, read, most_bytes=most)
+            except UnreadableFile:
+                if whole:
+                    raise
+            else:
+                if whole or len(found.sample) == SAMPLE:
+                    return found
+        pieces = pieces and pieces * 4
+
+
+def _end_well(path: Path) -> None:
+    """A piece may end in the middle of a character, which would seem damaged."""
+    with path.open("r+b") as file:
+        end = file.seek(-4, 2)
+        tail = file.read().decode("ascii", "replace").rstrip("\N{REPLACEMENT CHARACTER}")
+        file.truncate(end + len(tail))
 
 
 def rows_expected(path: Path, kind: str) -> int | None:

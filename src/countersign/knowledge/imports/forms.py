@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Fields
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ...kernel.database import Row, Tx
 from ...kernel.json import loads
-from .mapping import filled, parse, written
-from .models import CONFLICTS, BadMapping, Column, Mapping
+from .mapping import SIGNS, filled, parse, reading, signed, written
+from .models import CONFLICTS, BadMapping, Mapping
 from .records import Found, Record
 from .rows import reader
 from .service import queries
-from .targets import OUVRAGES
+from .targets import Target
 
 EXAMPLES = 3
 PREVIEWED = 8
-SIGNS = {",": "decimal_fr", ".": "decimal_en"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +56,21 @@ def sign(mapping: Mapping) -> str:
     return next((mark for mark, transform in SIGNS.items() if transform in told), "")
 
 
-def base_of(text: str) -> Mapping:
+def base_of(text: str, into: Target) -> Mapping:
     """The mapping that the form was made from: it knows limits, words and defaults that the form does not show."""
     try:
-        return parse(loads(text))
-    except (ValueError, BadMapping):
-        return Mapping({})
+        said: Any = loads(text)
+    except ValueError:
+        return Mapping({}, key=into.key)
+    try:
+        return parse(said, into)
+    except BadMapping:
+        # What nobody could guess is still to be chosen; how the file is read is known.
+        read = cast("dict[str, Any]", said).get("read") if isinstance(said, dict) else None
+        return Mapping({}, key=into.key, read=reading(read or {}))
 
 
-def chosen(form: Fields[str, Any], found: Found, base: Mapping) -> tuple[Mapping, BadMapping | None]:
+def chosen(form: Fields[str, Any], found: Found, base: Mapping, into: Target) -> tuple[Mapping, BadMapping | None]:
     """What the form says, and what is wrong with it."""
     before = {line.name: line.field for line in lines(found, base)}
     told = {name: str(form.get(f"to-{place}") or "") for place, name in enumerate(found.names)}
@@ -79,7 +84,7 @@ def chosen(form: Fields[str, Any], found: Found, base: Mapping) -> tuple[Mapping
     wrong: BadMapping | None = None
     taken: dict[str, str] = {}
     for source, name in told.items():
-        if name not in OUVRAGES.fields:
+        if name not in into.fields:
             continue
         if name in taken:
             wrong = wrong or BadMapping(
@@ -88,31 +93,31 @@ def chosen(form: Fields[str, Any], found: Found, base: Mapping) -> tuple[Mapping
             continue
         taken[name] = source
         known = base.columns.get(name)
-        columns[name] = known if known and known.source == source else filled(name, source, sample=found.sample)
+        columns[name] = known if known and known.source == source else filled(name, source, into, found.sample)
     mark, conflict = str(form.get("decimal") or ""), str(form.get("on_conflict") or "update")
-    order = [name for name in OUVRAGES.fields if name in columns]
-    mapping = Mapping(
-        {name: _signed(name, columns[name], mark) for name in order}, conflict if conflict in CONFLICTS else "update"
+    key = into.key if into.table is None else tuple(name for name in into.key if name in columns)
+    mapping = signed(
+        Mapping(
+            {name: columns[name] for name in into.fields if name in columns},
+            conflict if conflict in CONFLICTS else "update",
+            key,
+            base.read,
+        ),
+        mark if mark in SIGNS else "",
+        into,
     )
     try:
-        return parse(written(mapping)), wrong
+        return parse(written(mapping), into), wrong
     except BadMapping as error:
         return mapping, wrong or error
 
 
-def _signed(name: str, column: Column, mark: str) -> Column:
-    if not OUVRAGES.fields[name].is_number:
-        return column
-    others = tuple(each for each in column.transforms if each not in SIGNS.values())
-    return replace(column, transforms=others + ((SIGNS[mark],) if mark in SIGNS else ()))
-
-
-async def preview(tx: Tx, found: Found, mapping: Mapping) -> list[Shown]:
+async def preview(tx: Tx, found: Found, mapping: Mapping, into: Target) -> list[Shown]:
     """The first rows as they would be stored, their units spelled as the database spells them."""
-    read = reader(mapping)
+    read = reader(mapping, into)
     rows = [(place, *read(record)) for place, record in enumerate(found.sample[:PREVIEWED], 1)]
     unit = mapping.columns.get("unit")
-    if unit and "unit" in unit.transforms:
+    if into.table is None and unit and "unit" in unit.transforms:
         given = sorted({row["unit"] for _, row, error in rows if not error and row.get("unit")})
         spelled = {each["given"]: each for each in await tx.all(Row, queries.units_as_stored, units=given)}
         for _, row, error in rows:

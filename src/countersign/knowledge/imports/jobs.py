@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from ...kernel.audit import audit
@@ -16,7 +17,7 @@ from ...kernel.json import dumps
 from . import files, staging
 from .mapping import parse
 from .models import Report
-from .reading import records
+from .reading import inspect, records
 from .service import RUN, one, queries, target
 
 TOLD_EVERY = 0.5  # seconds
@@ -50,11 +51,14 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
         into = await target(tx, begun["target_table"])
     mapping = parse(begun["mapping"], into)
     clock = Clock(ctx, import_id)
+    most = ctx.app.settings.max_import_bytes
     async with files.opened(ctx.app, ctx.caller, file) as path:
+        rows = partial(records, path, file.kind, mapping.read, most_bytes=most)
+        names = (await asyncio.to_thread(inspect, path, file.kind, mapping.read, most_bytes=most)).names
         expected = await asyncio.to_thread(files.rows_expected, path, file.kind)
         async with ctx.app.db.transaction(ctx.caller) as tx:
             await tx.value(queries.one_at_a_time)
-            await staging.stage(tx, into, mapping, lambda: records(path, file.kind), clock.tell, expected)
+            await staging.stage(tx, into, mapping, rows, clock.tell, expected)
             report = await staging.report(tx, mapping)
             jumps = await staging.jumps(tx, into, mapping)
             if not dry and into.table is not None:
@@ -65,9 +69,8 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
             await ctx.hold(tx)
             await tx.run(queries.keep_errors, id=import_id)
             counts = _counts(report)
-            await tx.run(
-                queries.complete_import, id=import_id, report=dumps({**asdict(report), "jumps": jumps}), **counts
-            )
+            told = {**asdict(report), "jumps": jumps, "names": names}
+            await tx.run(queries.complete_import, id=import_id, report=dumps(told), **counts)
             if not dry:
                 await audit(tx, "import", begun["target_table"], import_id, new=counts)
                 await publish(tx, "import.completed", id=import_id, **counts)

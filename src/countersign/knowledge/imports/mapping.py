@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, cast
 
-from .models import CONFLICTS, TRANSFORMS, BadMapping, Column, Mapping
+from .models import CONFLICTS, ENCODINGS, SEPARATORS, TRANSFORMS, BadMapping, Column, Mapping, Reading
 from .parsing import decimal, decimal_sign, shows_french_date
 from .records import BROKEN, Number, Record
 from .targets import OUVRAGES, Field, Target
@@ -35,6 +36,7 @@ SYNONYMS = {
 }  # fmt: skip
 WORDS = {"from", "required", "type", "min", "max", "map", "default", "transform"}
 MOST_NAME = 500
+SIGNS = {",": "decimal_fr", ".": "decimal_en"}
 
 
 def _plain(name: str) -> str:
@@ -101,7 +103,7 @@ def parse(value: Any, target: Target = OUVRAGES) -> Mapping:
         columns = {str(name): _column(str(name), each, target) for name, each in value["columns"].items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise BadMapping("A mapping is an object with columns, each an object with from or default.") from error
-    if unknown := set(value) - {"key", "on_conflict", "columns"}:
+    if unknown := set(value) - {"key", "on_conflict", "columns", "read"}:
         raise BadMapping(f"{_list(unknown)} means nothing in a mapping.")
     if isinstance(value.get("key"), str) or not all(isinstance(name, str) for name in key):
         raise BadMapping("key is a list of columns that find a row again.")
@@ -113,7 +115,37 @@ def parse(value: Any, target: Target = OUVRAGES) -> Mapping:
         raise BadMapping(f"The mapping must say where {_list(missing)} comes from.")
     if not columns:
         raise BadMapping("The mapping names no column.")
-    return Mapping(columns, conflict, tuple(key))
+    return Mapping(columns, conflict, tuple(key), reading(value.get("read") or {}))
+
+
+def reading(value: Any) -> Reading:
+    """How to read the file, as people write it. Raises ``BadMapping``."""
+    if not isinstance(value, dict) or set(said := cast("dict[str, Any]", value)) - {"encoding", "separator", "sheet"}:
+        raise BadMapping("read is an object with encoding, separator or sheet.")
+    told = {name: each for name, each in said.items() if each not in (None, "")}
+    if told.get("encoding") not in (None, *ENCODINGS):
+        raise BadMapping(f"encoding must be one of {_list(ENCODINGS)}.")
+    if told.get("separator") not in (None, "tab", *SEPARATORS):
+        raise BadMapping("separator must be a comma, a semicolon, tab or a vertical bar.")
+    if not isinstance(told.get("sheet", ""), str) or BROKEN.search(told.get("sheet", "")):
+        raise BadMapping("sheet is the name of a sheet.")
+    if told.get("separator") == "tab":
+        told["separator"] = "\t"
+    return Reading(**told)
+
+
+def signed(mapping: Mapping, mark: str, target: Target = OUVRAGES) -> Mapping:
+    """The mapping with the decimal sign *mark* for every number; each number shows its own without one."""
+    if mark not in ("", *SIGNS):
+        raise BadMapping("decimal must be a comma or a point.")
+
+    def column(name: str, each: Column) -> Column:
+        if not target.fields[name].is_number:
+            return each
+        others = tuple(transform for transform in each.transforms if transform not in SIGNS.values())
+        return replace(each, transforms=others + ((SIGNS[mark],) if mark else ()))
+
+    return replace(mapping, columns={name: column(name, each) for name, each in mapping.columns.items()})
 
 
 def _list(names: Iterable[Any]) -> str:
@@ -158,4 +190,6 @@ def written(mapping: Mapping) -> dict[str, Any]:
             "default": column.default,
         }  # fmt: skip
         columns[name] = {word: value for word, value in shown.items() if value is not None}
-    return {"key": list(mapping.key), "on_conflict": mapping.on_conflict, "columns": columns}
+    read = {name: value for name, value in asdict(mapping.read).items() if value}
+    said = {"key": list(mapping.key), "on_conflict": mapping.on_conflict, "columns": columns}
+    return {**said, "read": read} if read else said

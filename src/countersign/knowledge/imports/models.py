@@ -11,6 +11,8 @@ from ...kernel.errors import Conflict, Invalid, NotFound
 
 TRANSFORMS = frozenset({"trim", "upper", "lower", "unit", "decimal_fr", "decimal_en", "date_fr", "null_if_empty"})
 CONFLICTS = frozenset({"update", "skip", "error"})
+ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
+SEPARATORS = ",;\t|"
 
 
 class UnreadableFile(Invalid):
@@ -35,12 +37,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How the file is read, where somebody said so; what is None is recognised."""
+
+    encoding: str | None = None
+    separator: str | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """The columns of an import; a row is found again by those of *key*, or always new without any."""
 
     columns: dict[str, Column]
     on_conflict: str = "update"
     key: tuple[str, ...] = ("code",)
+    read: Reading = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,11 @@ class Import:
     def going(self) -> bool:
         """Whether its job has not ended."""
         return self.status in ("pending", "processing")
+
+    @property
+    def names(self) -> list[str] | None:
+        """The columns of the file in their order, as this import read it."""
+        return (self.report or {}).get("names")
 
     @property
     def undoing(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,16 +17,17 @@ from ...kernel.database import Tx
 from ...kernel.errors import Conflict, CountersignError
 from ...kernel.json import dumps
 from ...kernel.lists import PER_PAGE
-from ...kernel.pages import page
+from ...kernel.pages import page, speech
 from ...kernel.web import Clean, House, Router, Who, wants_json
+from ..tables import service as tables
 from . import files, service
-from .explained import explained
 from .forms import base_of, chosen, lines, preview, sign
-from .mapping import fitting, parse, written
-from .models import BadMapping, File, Mapping, UnreadableFile
-from .reading import ENDINGS
+from .mapping import fitting, parse, reading, written
+from .models import ENCODINGS, BadMapping, File, Mapping, UnreadableFile
+from .reading import AS_IT_IS, ENDINGS
+from .reasons import told as explained
 from .records import Found
-from .targets import OUVRAGES
+from .targets import Target
 
 routes = Router(include_in_schema=False)
 
@@ -34,6 +36,7 @@ AT = "/records/imports"
 ACCEPTED = ",".join(ENDINGS)
 EXPLAINED = 10  # refused rows that the page itself shows
 Before = Annotated[int | None, Query(ge=1, lt=2**63)]
+Short = Annotated[Clean, Query(max_length=100)]
 
 
 @routes.on(f"GET {AT}", permission=MAY)
@@ -53,7 +56,8 @@ async def upload(request: Request, app: House, caller: Who) -> Response:
         file = await files.keep(app, caller, sent.filename, sent.file)
     except UnreadableFile as error:
         if wants_json(request):
-            raise
+            # The script of the page shows it as it comes.
+            raise UnreadableFile(explained(error.detail, speech(request, caller.locale))) from error
         return await _list(request, app, caller, error=error)
     at = f"{AT}/files/{file.uuid}"
     if wants_json(request):
@@ -67,14 +71,36 @@ async def read_file(
     app: House,
     caller: Who,
     uuid: UUID,
-    mapping: Annotated[Clean, Query(max_length=100)] = "",
+    mapping: Short = "",
     like: Before = None,
+    table: Short = service.OUVRAGES,
+    encoding: Short = "",
+    separator: Short = "",
+    sheet: Short = "",
 ) -> Response:
-    """The columns of a file with what is proposed for them, a saved *mapping*, or that of the import *like*."""
-    file, found = await _look(app, caller, uuid)
+    """The columns of a file with what is proposed for them, a saved *mapping*, or that of the import *like*.
+
+    They are read anew when somebody says how the file is written, or into which table it goes.
+    """
+    told = reading({"encoding": encoding, "separator": separator, "sheet": sheet})
     async with app.db.transaction(caller, read_only=True) as tx:
-        plan, error = await _plan(tx, file, found, mapping, like)
-    return await _columns(request, app, caller, file, found, plan, error=error, named=mapping)
+        file, into = await files.by_uuid(tx, uuid), await _into(tx, caller, table)
+        before = await _before(tx, mapping, like, into)
+    error: CountersignError | None = before if isinstance(before, BadMapping) else None
+    plan = before if isinstance(before, Mapping) else None
+    told = plan.read if plan and told == AS_IT_IS else told
+    try:
+        found = await files.first_rows(app, caller, file, told)
+    except UnreadableFile as wrong:
+        if told == AS_IT_IS:
+            raise
+        error, told, found = wrong, AS_IT_IS, await files.first_rows(app, caller, file)
+    if plan is None:
+        async with app.db.transaction(caller, read_only=True) as tx:
+            plan, fault = await _proposed(tx, found, into)
+        error = error or fault
+    plan = replace(plan, read=told)
+    return await _columns(request, app, caller, file, found, plan, into, error=error, named=mapping)
 
 
 @routes.on(f"POST {AT}/files/{{uuid}}", permission=MAY)
@@ -82,21 +108,26 @@ async def answer_columns(request: Request, app: House, caller: Who, uuid: UUID) 
     """Keeps the mapping, tries it, imports by it, or shows what the first rows become by it."""
     form = await request.form()
     action, name = str(form.get("action") or ""), str(form.get("name") or "").strip()
-    file, found = await _look(app, caller, uuid)
-    plan, error = chosen(form, found, base_of(str(form.get("base") or "")))
+    async with app.db.transaction(caller, read_only=True) as tx:
+        file, into = await files.by_uuid(tx, uuid), await _into(tx, caller, str(form.get("table") or service.OUVRAGES))
+    base = base_of(str(form.get("base") or ""), into)
+    found = await files.first_rows(app, caller, file, base.read)
+    plan, error = chosen(form, found, base, into)
     if action == "save" and error is None and not 0 < len(name) <= 100:
         error = BadMapping("Give the mapping a name of at most 100 characters.", unnamed=True)
     if error is None and action in ("try", "import"):
         async with app.db.transaction(caller) as tx:
-            import_id = await service.begin(tx, file, plan, dry_run=action == "try")
+            import_id = await service.begin(tx, file, plan, table=into.name, dry_run=action == "try")
         return RedirectResponse(f"{AT}/{import_id}", 303)
     kept = ""
     if error is None and action == "save":
         async with app.db.transaction(caller) as tx:
-            kept = (await service.save_mapping(tx, name, plan, file.names)).name
+            kept = (await service.save_mapping(tx, name, plan, found.names, into.name)).name
     piece = request.headers.get("hx-request") == "true"
     status = 422 if error and not piece else 200
-    return await _columns(request, app, caller, file, found, plan, error=error, named=name, kept=kept, status=status)
+    return await _columns(
+        request, app, caller, file, found, plan, into, error=error, named=name, kept=kept, status=status
+    )
 
 
 @routes.on(f"GET {AT}/{{import_id}}", permission=MAY)
@@ -149,28 +180,33 @@ async def _list(
         following=found[-1].id if len(found) == PER_PAGE else None,
         working=any(one.going or one.undoing for one in found),
         accepted=ACCEPTED,
-        error=error,
+        wrong=explained(error.detail, speech(request, caller.locale)) if error else None,
     )
 
 
-async def _look(app: App, caller: Caller, uuid: UUID) -> tuple[File, Found]:
-    async with app.db.transaction(caller, read_only=True) as tx:
-        file = await files.by_uuid(tx, uuid)
-    return file, await service.looked_at(app, caller, file)
+async def _into(tx: Tx, caller: Caller, table: str) -> Target:
+    service.may_fill(caller, table)
+    return await service.target(tx, table)
 
 
-async def _plan(
-    tx: Tx, file: File, found: Found, name: str, like: int | None
-) -> tuple[Mapping, CountersignError | None]:
+async def _before(tx: Tx, name: str, like: int | None, into: Target) -> Mapping | BadMapping | None:
+    """The mapping that was asked for, or why it does not fit."""
+    if not name and like is None:
+        return None
+    said = (await service.mapping_named(tx, name)).mapping if name else (await service.one(tx, like or 0)).mapping
     try:
-        if name:
-            return parse((await service.mapping_named(tx, name)).mapping), None
-        if like is not None:
-            return parse((await service.one(tx, like)).mapping), None
-        return await service.proposed(tx, found, file.names), None
+        return parse(said, into)
+    except BadMapping as error:
+        return error
+
+
+async def _proposed(tx: Tx, found: Found, into: Target) -> tuple[Mapping, CountersignError | None]:
+    try:
+        return await service.proposed(tx, found, into.name), None
     except BadMapping as error:
         # What the names do tell is shown; what they do not is chosen on the page.
-        return Mapping(fitting(found.names, OUVRAGES, found.sample)), error
+        columns = fitting(found.names, into, found.sample)
+        return Mapping(columns, key=into.key), error
 
 
 async def _columns(
@@ -180,15 +216,18 @@ async def _columns(
     file: File,
     found: Found,
     plan: Mapping,
+    into: Target,
     *,
     error: CountersignError | None = None,
     named: str = "",
     kept: str = "",
     status: int = 200,
 ) -> Response:
+    say = speech(request, caller.locale)
     async with app.db.transaction(caller, read_only=True) as tx:
-        shown = await preview(tx, found, plan) if plan.columns else []
-        saved = await service.mappings(tx, table=service.OUVRAGES)
+        shown = await preview(tx, found, plan, into) if plan.columns else []
+        saved = await service.mappings(tx, table=into.name)
+        others = [each.name for each in await tables.tables(tx)] if caller.may("tables.manage") else []
     return page(
         request,
         "imports/columns.html",
@@ -196,21 +235,27 @@ async def _columns(
         file=file,
         found=found,
         lines=lines(found, plan),
-        targets=list(OUVRAGES.fields),
+        into=into,
+        others=others,
+        encodings=list(ENCODINGS),
+        seen=next((name for name, codec in ENCODINGS.items() if codec == found.encoding), ""),
         plan=plan,
         base=dumps(written(plan)),
         decimal=sign(plan),
-        shown=[(row, explained(row.error) if row.error else None) for row in shown],
+        shown=[(row, explained(row.error, say) if row.error else None) for row in shown],
+        wrong=explained(error.detail, say) if error else None,
         saved=saved,
         named=named,
         kept=kept,
         error=error,
+        anew=request.method == "GET",
     )
 
 
 async def _one(
     request: Request, app: App, caller: Caller, import_id: int, *, error: CountersignError | None = None
 ) -> Response:
+    say = speech(request, caller.locale)
     async with app.db.transaction(caller, read_only=True) as tx:
         one = await service.one(tx, import_id)
         file = await files.by_id(tx, one.file_id) if one.file_id is not None else None
@@ -219,8 +264,8 @@ async def _one(
             for row in await service.refused(tx, import_id, limit=EXPLAINED):
                 data = row["data"]
                 # A JSON object has no order; the file has one.
-                cells = [data[name] for name in (file.names if file else data) if data.get(name)]
-                refused.append(({"row_number": row["row_number"], "cells": cells}, explained(row["error"])))
+                cells = [data[name] for name in (one.names or (file.names if file else data)) if data.get(name)]
+                refused.append(({"row_number": row["row_number"], "cells": cells}, explained(row["error"], say)))
     return page(
         request,
         "imports/one.html",
@@ -229,5 +274,6 @@ async def _one(
         file=file,
         report=one.report or {},
         refused=refused,
+        failure=explained(one.first_error, say) if one.first_error else "",
         error=error,
     )

@@ -13,10 +13,10 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from .arrays import array_records, line_records
-from .models import UnreadableFile
+from .models import ENCODINGS, Reading, UnreadableFile
 from .parsing import decimal_sign
 from .records import Found, Number, Record
-from .texts import csv_records, encoding_of, named, separator_of
+from .texts import Encoding, csv_records, encoding_of, named, separator_of
 from .workbooks import Row, Workbook, check_archive
 
 KINDS = ("csv", "json", "jsonl", "excel")
@@ -26,6 +26,7 @@ ENDINGS = {
 }  # fmt: skip
 MOST_BYTES = 1_000_000_000
 SAMPLE = 200
+AS_IT_IS = Reading()
 _DAMAGE = (
     csv.Error, ValueError, LookupError, EOFError, OSError, RuntimeError, zlib.error, ExpatError, zipfile.BadZipFile,
 )  # fmt: skip
@@ -39,21 +40,22 @@ def kind_of(name: str) -> str:
     return ENDINGS[ending]
 
 
-def records(path: Path, kind: str, sheet: str | None = None, *, most_bytes: int = MOST_BYTES) -> Iterator[Record]:
+def records(path: Path, kind: str, read: Reading = AS_IT_IS, *, most_bytes: int = MOST_BYTES) -> Iterator[Record]:
     """Every row of the file by the names of its columns. A row that cannot be one carries its error.
 
-    *sheet* names one of a workbook; without it, the first that is not empty. Raises ``UnreadableFile`` with the reason.
+    What *read* does not tell is recognised; of a workbook it is the first sheet that is not empty.
+    Raises ``UnreadableFile`` with the reason.
     """
     with _damage(path):
         _check(path, kind, most_bytes)
-        yield from _open(path, kind, sheet, most_bytes)[1]
+        yield from _open(path, kind, read, most_bytes)[1]
 
 
-def inspect(path: Path, kind: str, sheet: str | None = None, *, most_bytes: int = MOST_BYTES) -> Found:
+def inspect(path: Path, kind: str, read: Reading = AS_IT_IS, *, most_bytes: int = MOST_BYTES) -> Found:
     """How the file is written, and its first rows. Raises ``UnreadableFile`` with the reason."""
     with _damage(path):
         _check(path, kind, most_bytes)
-        found, rows = _open(path, kind, sheet, most_bytes)
+        found, rows = _open(path, kind, read, most_bytes)
         sample = list(itertools.islice(rows, SAMPLE))
     if not sample:
         raise UnreadableFile(f"{path.name} holds no rows.")
@@ -61,6 +63,11 @@ def inspect(path: Path, kind: str, sheet: str | None = None, *, most_bytes: int 
     names = tuple(dict.fromkeys(name for record in good for name in record))
     typed = (cell for record in good for cell in record.values() if cell and not isinstance(cell, Number))
     return Found(names, sample, decimal=decimal_sign(typed), **found)
+
+
+def larger(path: Path, most: int) -> UnreadableFile:
+    """A file of more bytes than an import reads."""
+    return UnreadableFile(f"{path.name} has more than {most:,} bytes. Split it, or raise COUNTERSIGN_MAX_IMPORT_BYTES.")
 
 
 def _check(path: Path, kind: str, most_bytes: int) -> None:
@@ -71,20 +78,21 @@ def _check(path: Path, kind: str, most_bytes: int) -> None:
     except OSError as error:
         raise UnreadableFile(f"{path.name} cannot be opened: {error.strerror}.") from error
     if size > most_bytes:
-        raise UnreadableFile(f"{path.name} has {size:,} bytes, {most_bytes:,} at most. Split it.")
+        raise larger(path, most_bytes)
     if kind == "excel":
         check_archive(path)
     elif head.startswith(b"PK\x03\x04"):
         raise UnreadableFile(f"{path.name} is a ZIP archive or a workbook. Unpack it, or use `import excel`.")
 
 
-def _open(path: Path, kind: str, sheet: str | None, most_bytes: int) -> tuple[dict[str, Any], Iterator[Record]]:
+def _open(path: Path, kind: str, read: Reading, most_bytes: int) -> tuple[dict[str, Any], Iterator[Record]]:
     """What is known of the file before its first row, and its rows."""
     if kind == "excel":
-        return _sheet(path, sheet, most_bytes)
-    encoding = encoding_of(path)
+        return _sheet(path, read.sheet, most_bytes)
+    # Bytes that the chosen encoding has not are refused with their row.
+    encoding = Encoding(ENCODINGS[read.encoding], broken=True) if read.encoding else encoding_of(path)
     if kind == "csv":
-        separator = separator_of(path, encoding)
+        separator = read.separator or separator_of(path, encoding)
         return {"encoding": encoding.name, "separator": separator}, csv_records(path, encoding, separator)
     rows = array_records(path, encoding) if kind == "json" else line_records(path, encoding)
     return {"encoding": encoding.name}, rows

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from ...kernel import jobs, sql
 from ...kernel.access import Caller
-from ...kernel.app import App
 from ...kernel.audit import audit
 from ...kernel.database import Database, Row, Tx
 from ...kernel.jobs import JobId
@@ -17,7 +15,6 @@ from . import files
 from .mapping import guess, parse, written
 from .models import File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
 from .models import Saved as Saved
-from .reading import inspect
 from .records import Found
 from .targets import OUVRAGES as INTO_OUVRAGES
 from .targets import Target, of_table
@@ -35,10 +32,21 @@ async def target(tx: Tx, name: str) -> Target:
     return INTO_OUVRAGES if name == OUVRAGES else of_table(await tables.table(tx, name))
 
 
+def may_fill(caller: Caller, table: str) -> None:
+    """A table of users is filled by who may change it. Raises ``Forbidden``."""
+    if table != OUVRAGES and caller.user_id is not None:
+        caller.require("tables.manage")
+
+
 async def begin(
     tx: Tx, file: File, mapping: Mapping, *, table: str = OUVRAGES, dry_run: bool = False, tags: tuple[str, ...] = ()
 ) -> int:
-    """An import of *file* that a job will do, or a dry run of it; returns its number. Raises ``FileGone``."""
+    """An import of *file* that a job will do, or a dry run of it; returns its number.
+
+    Raises ``FileGone``, ``NoSuchTable``, ``Forbidden``.
+    """
+    if tx.caller is not None:
+        may_fill(tx.caller, table)
     if not file.kept:
         raise FileGone()
     into = await target(tx, table)
@@ -128,18 +136,12 @@ async def every_refused(db: Database, caller: Caller, import_id: int) -> AsyncIt
 # -- mappings
 
 
-async def looked_at(app: App, caller: Caller, file: File) -> Found:
-    """How a stored file is written, and its first rows. Raises ``UnreadableFile``, ``FileGone``."""
-    async with files.opened(app, caller, file) as path:
-        return await asyncio.to_thread(inspect, path, file.kind)
-
-
-async def proposed(tx: Tx, found: Found, names: Sequence[str], table: str = OUVRAGES) -> Mapping:
+async def proposed(tx: Tx, found: Found, table: str = OUVRAGES) -> Mapping:
     """A saved mapping for these columns, that of their last import, or a guess. Raises ``BadMapping``."""
     into = await target(tx, table)
-    for each in await mappings(tx, table=table, names=names):
+    for each in await mappings(tx, table=table, names=found.names):
         return parse(each.mapping, into)
-    last = await tx.value(queries.last_mapping, target=table, names=list(names))
+    last = await tx.value(queries.last_mapping, target=table, names=list(found.names))
     return parse(last, into) if last else guess(found.names, into, found.sample)
 
 

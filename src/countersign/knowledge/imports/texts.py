@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .models import UnreadableFile
+from .models import SEPARATORS, UnreadableFile
 from .records import BROKEN, MOST_COLUMNS, MOST_TEXT, Record
 
-SEPARATORS = ",;\t|"
 CHUNK = 1 << 20
 SAMPLE = 1 << 16
 _HINT = re.compile(r"sep=([,;\t|])\s*")  # a first line that spreadsheets write and read

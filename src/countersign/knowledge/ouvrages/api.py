@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...kernel.idempotency import Key, once
 from ...kernel.json import dumps
+from ...kernel.lists import After, Limit, Words
 from ...kernel.web import Clean, House, Router, Who
 from . import listing, service, write
 from .models import Ouvrage, Part
@@ -77,20 +78,20 @@ class CompositionBody(_Body):
 async def list_ouvrages(
     app: House,
     caller: Who,
-    q: Annotated[Clean | None, Query(max_length=200)] = None,
+    q: Words = None,
     type: Annotated[Clean | None, Query(max_length=50)] = None,
     category: Annotated[Clean | None, Query(max_length=100)] = None,
     parent_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
     price_min: Asked = None,
     price_max: Asked = None,
     sort: Annotated[Clean, Query(max_length=50)] = "code",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[Clean | None, Query(max_length=2000)] = None,
+    limit: Limit = 50,
+    after: After = None,
 ) -> Response:
-    """Ouvrages by words or the beginning of a code, type, trade, price, place; ``next`` is the next page's cursor."""
+    """Ouvrages by words or the beginning of a code, type, trade, price, place; ``next`` begins the next page."""
     wanted = listing.Wanted(q, type, category, parent_id, price_min, price_max)
     async with app.db.transaction(caller, read_only=True) as tx:
-        items, following = await listing.page(tx, wanted, sort=sort, cursor=cursor, limit=limit)
+        items, following = await listing.page(tx, wanted, sort=sort, after=after, limit=limit)
     return _reply({"items": items, "next": following})
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from ...kernel import sql
 from ...kernel.database import Tx
 from ...kernel.errors import Invalid
-from ...kernel.json import dumps, loads
-from .models import BadCursor, Summary
+from ...kernel.lists import BadCursor, cursor, place
+from .models import Summary
 
 queries = sql.load(__package__ or "")
 
@@ -36,12 +34,12 @@ class Wanted:
 
 
 async def page(
-    tx: Tx, wanted: Wanted, *, sort: str = "code", cursor: str | None = None, limit: int = 50
+    tx: Tx, wanted: Wanted, *, sort: str = "code", after: str | None = None, limit: int = 50
 ) -> tuple[list[Summary], str | None]:
     """One page and the cursor of the next, None at the end. Raises ``BadSort``, ``BadCursor``."""
     if sort not in SORTS:
         raise BadSort()
-    after, after_id = _read(cursor, sort) if cursor else (None, None)
+    value, after_id = _read(after, sort)
     priced = sort.endswith("unit_price")
     found = await tx.all(
         Summary,
@@ -53,8 +51,8 @@ async def page(
         price_min=wanted.price_min,
         price_max=wanted.price_max,
         sort=sort,
-        after=None if priced else after,
-        after_price=_price(after) if priced and after is not None else None,
+        after=None if priced else value,
+        after_price=_price(value) if priced and value is not None else None,
         after_id=after_id,
         limit=limit + 1,
     )
@@ -65,19 +63,18 @@ async def page(
 
 def _cursor(last: Summary, sort: str) -> str:
     value = getattr(last, sort.removeprefix("-"))
-    text = dumps([sort, str(LOWEST if value is None else value), last.id])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursor(f"{sort} {LOWEST if value is None else value}", last.id)
 
 
-def _read(cursor: str, sort: str) -> tuple[str, int]:
-    try:
-        found = loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
-        of, value, last = found
-    except (binascii.Error, UnicodeError, ValueError, TypeError, RecursionError):
-        raise BadCursor() from None
-    if of != sort or not isinstance(value, str) or "\0" in value or type(last) is not int or not 0 < last < 2**63:
+def _read(after: str | None, sort: str) -> tuple[str | None, int | None]:
+    """Where the last page ended in this very order. Raises ``BadCursor``."""
+    value, last = place(after) or (None, None)
+    if last is None:
+        return None, None
+    of, _, text = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    if of != sort:
         raise BadCursor()
-    return value, last
+    return text, last
 
 
 def _price(text: str) -> Decimal:

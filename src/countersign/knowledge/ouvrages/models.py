@@ -73,10 +73,6 @@ class CostUnknown(Invalid):
     """The components do not tell a cost yet. Give each of them a price first."""
 
 
-class BadCursor(Invalid):
-    """This cursor does not belong to this list. Begin again without it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ouvrage:
     """One row with what it costs by its composition. Prices are exact, in *currency* per *unit*."""
@@ -181,6 +177,32 @@ class Component:
     unit: str
     unit_price: Decimal | None
     total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Ouvrage):
+    """An ouvrage with its composition and what stands below it, as one statement returns them."""
+
+    lines: list[list[Any]]
+    below: list[list[Any]]
+
+    def components(self) -> list[Component]:
+        """What it is made of, in order."""
+        return [
+            Component(self.id, key, code, name, kind, Decimal(quantity), unit, _decimal(price), _decimal(total))
+            for key, code, name, kind, quantity, unit, price, total in self.lines
+        ]
+
+    def children(self) -> list[Summary]:
+        """What stands directly below it, by code."""
+        return [
+            Summary(key, parent, code, name, kind, category, unit, _decimal(price), currency)
+            for key, parent, code, name, kind, category, unit, price, currency in self.below
+        ]
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 @dataclass(frozen=True, slots=True)

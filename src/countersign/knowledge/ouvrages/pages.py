@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from ...kernel.access import Caller
 from ...kernel.app import App
+from ...kernel.lists import AT_ONCE, PER_PAGE, Choice, Offset, Words, cell, spreadsheet
 from ...kernel.pages import page
 from ...kernel.web import Clean, House, Router, Who
 from . import service
 from .forms import entered
-from .models import TYPES, PriceChange, Summary
+from .models import TYPES, PriceChange
 from .tree import composition, sum_of
 
 routes = Router(include_in_schema=False)
 
-PER_PAGE = 50
-AT_ONCE = 1000
-Words = Annotated[Clean | None, Query(max_length=200)]
 Type = Annotated[Clean | None, Query(max_length=50)]
-Category = Annotated[Clean | None, Query(max_length=100)]
 Price = Annotated[Clean | None, Query(max_length=30)]
 Code = Annotated[Clean | None, Query(max_length=50)]
 BRANCHES = 200
+COLUMNS = ("code", "name", "type", "category", "unit", "unit_price", "currency")
 
 
 @routes.on("GET /records/ouvrages", permission="ouvrages.view")
@@ -39,10 +35,10 @@ async def list_ouvrages(
     caller: Who,
     q: Words = None,
     type: Type = None,
-    category: Category = None,
+    category: Choice = None,
     price_min: Price = None,
     price_max: Price = None,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    offset: Offset = 0,
 ) -> Response:
     """The list; words, type, trade and price narrow it."""
     chosen = _chosen(caller, q, type, category, price_min, price_max)
@@ -73,14 +69,13 @@ async def export(
     caller: Who,
     q: Words = None,
     type: Type = None,
-    category: Category = None,
+    category: Choice = None,
     price_min: Price = None,
     price_max: Price = None,
 ) -> Response:
     """The same list as a file that spreadsheets open: UTF-8 with its mark, semicolons, the reader's decimal sign."""
-    lines = _lines(app, caller, _chosen(caller, q, type, category, price_min, price_max))
-    headers = {"Content-Disposition": 'attachment; filename="ouvrages.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    chosen = _chosen(caller, q, type, category, price_min, price_max)
+    return spreadsheet("ouvrages", COLUMNS, _lines(app, caller, chosen))
 
 
 @routes.on("GET /records/ouvrages/tree", permission="ouvrages.view")
@@ -144,33 +139,12 @@ def _course(prices: list[PriceChange]) -> list[Decimal]:
     return [price for price in course if price is not None]
 
 
-async def _lines(app: App, caller: Caller, chosen: dict[str, Any]) -> AsyncIterator[bytes]:
-    """A thousand rows a transaction: memory stays flat and nothing is held while the reader is slow."""
-    yield ("\ufeff" + _row(["code", "name", "type", "category", "unit", "unit_price", "currency"])).encode()
+async def _lines(app: App, caller: Caller, chosen: dict[str, Any]) -> AsyncIterator[list[list[str]]]:
     offset = 0
     while True:
         async with app.db.transaction(caller, read_only=True) as tx:
             found = await service.search(tx, **chosen, limit=AT_ONCE, offset=offset)
-        if found:
-            yield "".join(_row(_cells(one, caller.locale)) for one in found).encode()
+        yield [[cell(getattr(one, name), caller.locale) for name in COLUMNS] for one in found]
         if len(found) < AT_ONCE:
             return
         offset += AT_ONCE
-
-
-def _cells(one: Summary, locale: str) -> list[str]:
-    price = "" if one.unit_price is None else format(one.unit_price, "f")
-    price = price.replace(".", ",") if locale == "fr" else price
-    texts = [one.code, one.name, one.type, one.category or "", one.unit]
-    return [*map(_harmless, texts), price, one.currency]
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet must not take a name for a formula."""
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t")) else text
-
-
-def _row(cells: list[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, delimiter=";", lineterminator="\r\n").writerow(cells)
-    return out.getvalue()

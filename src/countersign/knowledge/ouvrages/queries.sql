@@ -30,6 +30,39 @@ JOIN ouvrages c ON c.id = l.component_id AND c.deleted_at IS NULL
 LEFT JOIN costs ON costs.ouvrage_id = c.id
 ORDER BY l.parent_id, l.sort_order, l.id;
 
+-- whole
+-- Live ouvrages with what they cost, the exact lines of their compositions and the first that stand below each of them.
+WITH line AS MATERIALIZED (
+    SELECT k.parent_id, k.component_id, k.quantity, k.unit, k.sort_order, k.id
+    FROM ouvrage_components k WHERE %(components)s::boolean AND k.parent_id = ANY(%(ids)s::bigint[])
+), cost AS MATERIALIZED (
+    SELECT c.ouvrage_id, c.cost FROM ouvrage_costs(%(ids)s::bigint[] || ARRAY(SELECT DISTINCT component_id FROM line)) AS c
+), made AS (
+    SELECT l.parent_id,
+           json_agg(json_build_array(c.id, c.code, c.name, c.type, l.quantity::text, coalesce(l.unit, c.unit), cost.cost::text,
+               (l.quantity * cost.cost * CASE WHEN l.unit IS NULL OR l.unit = c.unit THEN 1 ELSE unit_ratio(l.unit, c.unit) END)::text)
+               ORDER BY l.sort_order, l.id) AS lines
+    FROM line l
+    CROSS JOIN LATERAL (SELECT * FROM ouvrages o WHERE o.id = l.component_id AND o.deleted_at IS NULL OFFSET 0) AS c
+    LEFT JOIN cost ON cost.ouvrage_id = c.id
+    GROUP BY l.parent_id
+)
+SELECT o.id, o.code, o.name, o.description, o.type, o.category, o.subcategory, o.unit, o.unit_price, o.currency,
+       o.technical_specs, o.parent_id, p.code AS parent_code, o.depth, cost.cost, o.is_indexed, o.updated_at,
+       coalesce(made.lines, '[]') AS lines, coalesce(below.rows, '[]') AS below
+FROM ouvrages o
+LEFT JOIN ouvrages p ON p.id = o.parent_id
+LEFT JOIN cost ON cost.ouvrage_id = o.id
+LEFT JOIN made ON made.parent_id = o.id
+LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_array(b.id, b.parent_id, b.code, b.name, b.type, b.category, b.unit, b.unit_price::text, b.currency)
+                    ORDER BY b.code) AS rows
+    FROM (
+        SELECT * FROM ouvrages b WHERE b.parent_id = o.id AND b.deleted_at IS NULL ORDER BY b.code LIMIT %(most)s::bigint
+    ) AS b
+) AS below ON %(most)s::bigint > 0
+WHERE o.deleted_at IS NULL AND o.id = ANY(%(ids)s::bigint[]);
+
 -- breakdown
 -- The whole tree of an ouvrage in reading order, quantities multiplied through, root first.
 SELECT line, depth, parent_id, id, code, name, type, kind, is_leaf, quantity, unit, total_quantity, price_unit, unit_price,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ...kernel import sql
 from ...kernel.database import Row, Tx
-from .models import Branch, Component, Line, NoSuchOuvrage, Ouvrage, PriceChange, Quote, Summary
+from .models import Branch, Component, Line, NoSuchOuvrage, Ouvrage, PriceChange, Quote, Summary, Whole
 
 queries = sql.load(__package__ or "")
 
@@ -36,6 +36,11 @@ async def by_code(tx: Tx, code: str) -> Ouvrage:
 async def components(tx: Tx, parents: Sequence[int]) -> list[Component]:
     """What each of *parents* is made of, in their order: one statement for all of them."""
     return await tx.all(Component, queries.components, parents=list(parents))
+
+
+async def whole(tx: Tx, ids: Sequence[int], *, composed: bool = True, below: int = 0) -> list[Whole]:
+    """Those of *ids* that still live, with their compositions and the first *below* each: one statement for all."""
+    return await tx.all(Whole, queries.whole, ids=list(ids), components=composed, most=below)
 
 
 async def breakdown(tx: Tx, ouvrage_id: int) -> list[Line]:

@@ -16,6 +16,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from .formats import number as shown
 from .numbers import Number
 from .operands import Operands, base_of, dims_of, precision
+from .plausible import compelling, far_fetched, turned
 from .units import Dims, combine, measure
 
 _PERCENT: Dims = (("%", 1),)
@@ -54,7 +55,7 @@ def recompute(target: Number, operands: Operands, odds: Odds, locale: str = "fr"
     """How *target* follows from two of the operands ("25 × 45,50 = 1 137,50"), or None."""
     if target.value == 0:
         return None
-    search = _Search(target, locale, operands.close)
+    search = _Search(target, locale, operands)
     search.run_bare(operands)
     for dims, factor in _goals(target, operands):
         search.run(operands, dims, factor)
@@ -69,7 +70,7 @@ def scaled(target: Number, asked: Sequence[Number], operands: Operands, odds: Od
     """How *target* is an asked quantity times one figure: a rate per its unit, or what one unit takes; or None."""
     if target.value == 0:
         return None
-    search = _Search(target, locale, list(asked))
+    search = _Search(target, locale, Operands(close=list(asked)))
     groups, values = operands.groups, operands.values
     for wanted in asked:
         search.pairs("n", [wanted], groups.get(None, []), values.get(None, []), Decimal(1))
@@ -124,9 +125,10 @@ def _decimals(value: Decimal) -> int:
 class _Search:
     """Candidates near one target: how many there are, and those that match."""
 
-    def __init__(self, target: Number, locale: str, close: list[Number] | None) -> None:
+    def __init__(self, target: Number, locale: str, operands: Operands) -> None:
+        self.target, self.operands = target, operands
         self.value, self.unit = abs(target.value), target.unit
-        self.locale, self.close = locale, close
+        self.locale, self.close = locale, operands.close
         self.step = precision(target.value)
         self.sums_bare = dims_of(target) in (None, _EURO)
         self.round = len(target.value.normalize().as_tuple().digits) < 2
@@ -160,8 +162,8 @@ class _Search:
         """Sums, differences and percentages of figures that measure the same."""
         groups, values = operands.groups, operands.values
         same = groups.get(goal, [])
-        self.pairs("+", same, same, values.get(goal, []), factor)
-        self.pairs("−", same, same, values.get(goal, []), factor)
+        for sign in ("+", "−") if self.operands.sums else ():
+            self.pairs(sign, same, same, values.get(goal, []), factor)
         if all(name in _DIVISIBLE for name, _ in goal):
             for sign in ("p", "+p", "-p"):
                 self.pairs(sign, groups.get(_PERCENT, []), same, values.get(goal, []), factor)
@@ -170,7 +172,7 @@ class _Search:
         """Asked quantities times the bare figures of a source ("| 45.50 |"), and sums of those."""
         bare, values = operands.groups.get(None, []), operands.values.get(None, [])
         self.pairs("n", operands.factors, bare, values, Decimal(1))
-        for sign in ("+", "−") if self.sums_bare else ():
+        for sign in ("+", "−") if self.sums_bare and self.operands.sums else ():
             self.pairs(sign, bare, bare, values, Decimal(1))
 
     def pairs(self, sign: str, left: list[Number], right: list[Number], values: list[Decimal], factor: Decimal) -> None:
@@ -204,9 +206,11 @@ class _Search:
         return not any(operand is number for number in self.close)
 
     def _match(self, sign: str, a: Number, b: Number, result: Decimal) -> None:
-        if not rounds_to(result, self.value) or (self.round and not _compelling(sign, a, b)):
+        if not rounds_to(result, self.value) or (self.round and not compelling(sign, a, b)):
             return
         exact = abs(result - self.value) <= _NOISE
+        if far_fetched(sign, a, b) or turned(sign, a, b, self.target, self.operands) or (sign in "+−" and not exact):
+            return
         if exact and not self.exact:
             self.exact = self._how(sign, a, b)
         elif not exact and not self.rounded:
@@ -222,18 +226,6 @@ class _Search:
         texts = {"p": f"{y} × {x} %", "+p": f"{y} + {x} %", "-p": f"{y} − {x} %", "%": f"{x} ÷ {y} × 100"}
         texts |= {"n": f"{x} × {y}", "%+": f"({x} − {y}) ÷ {y} × 100", "%-": f"({y} − {x}) ÷ {y} × 100"}
         return f"{texts.get(sign) or f'{x} {sign} {y}'} = {result}"
-
-
-def _compelling(sign: str, a: Number, b: Number) -> bool:
-    """Whether a result as round as 9 or 300 may rest on this: a price, a rate, an amount of work, units that combine.
-
-    Small whole numbers are sums and products of each other all the time: "9 mois" is no proof of 3 × 3.
-    """
-    if any(n.kind == "money" or "/" in (n.unit or "") for n in (a, b)):
-        return True
-    if sign == "n":
-        return all(name in ("m", "kg") for name, _ in dims_of(a) or (("", 0),))
-    return sign in "×÷" and bool(dims_of(a)) and bool(dims_of(b))
 
 
 def _operand(sign: str, a: Number) -> Decimal:

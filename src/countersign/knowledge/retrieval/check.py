@@ -6,7 +6,11 @@
   ("2 plaques"), only their count will do. A count of the items that the answer or a cited source lists is computed.
 - **computed**: recomputed exactly from two figures (or a listed sum): of the same sentence, of the question and the
   figures just before, of the cited sources; see `arithmetic` for units and for the odds of a coincidence.
-  A written equation must be true: `25 × 45,50 = 1 173,50` is unsupported and says what it should be.
+  Only what somebody would compute counts (see `plausible`): a sum is announced or written out, never guessed from afar.
+  A written equation must be true: `25 × 45,50 = 1 173,50` is unsupported and says what it should be; so is a share
+  taken of the wrong side ("15,6 % de plus" for 15,6 % less).
+- **whose**: a sentence that cites `[2]` or names a code speaks of that record: a figure that stands only in another
+  one is unsupported, and its `source` says where it stands.
 
 Numbers in words are not checked in an answer, but "deux plaques" in a source supports "2 plaques".
 """
@@ -14,64 +18,32 @@ Numbers in words are not checked in an answer, but "deux plaques" in a source su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import replace
 from itertools import chain
-from typing import Any, Literal
 
 from .arithmetic import NEARBY, SENTENCE, SOURCE, recompute, rounds_to, scaled, total
+from .comparisons import Ways, announces_sum, compares, comparison_for
 from .equations import equation_for
-from .evidence import QUESTION, Evidence, about, counted_noun
+from .evidence import QUESTION, SMALL, Evidence, about, counted_noun, is_count
 from .layout import Layout
 from .numbers import Number, read_numbers
 from .operands import Operands, asked_amounts, leading
-
-Status = Literal["source", "question", "computed", "unsupported"]
+from .subjects import Subjects
+from .units import PREFIXES
+from .verdicts import NumberCheck, Status
 
 _PASSES = 3
 _RECALLED = 40
 _NEARBY = 12
 _ASKED = 5
+_WORDS = 300
 _ATTEMPTS = 250
 """Recomputations tried for one answer: past that a figure that is nowhere stays unsupported, and the time bounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumberCheck:
-    """One figure of an answer (`text == answer[start:end]`) and what supports it; *source* counts from 1."""
-
-    text: str
-    start: int
-    end: int
-    value: Decimal
-    unit: str | None
-    status: Status
-    source: int | None = None
-    how: str | None = None
 
 
 def check_numbers(answer: str, sources: Sequence[str], question: str = "", locale: str = "fr") -> list[NumberCheck]:
     """Checks of all figures of *answer*, in order; *sources* in citation order. *locale* only formats `how`."""
     return _Check(answer, sources, question, locale).run()
-
-
-def as_json(checks: Sequence[NumberCheck]) -> dict[str, list[dict[str, Any]]]:
-    """`{"numbers": [{text, value, unit, status, source, start, end, how}]}`; values are exact decimal strings."""
-    return {
-        "numbers": [
-            {
-                "text": check.text,
-                "value": format(check.value, "f"),
-                "unit": check.unit,
-                "status": check.status,
-                "source": check.source,
-                "start": check.start,
-                "end": check.end,
-                "how": check.how,
-            }
-            for check in checks
-        ]
-    }
 
 
 class _Check:
@@ -83,23 +55,32 @@ class _Check:
         self.evidence = Evidence(sources, question)
         self.layout = Layout(answer, len(sources))
         self.source_layouts = [Layout(source, 0) for source in sources]
+        self.subjects = Subjects(answer, self.layout, sources)
+        self.elsewhere: dict[int, int] = {}
         self.sentence = [self.layout.sentence_of(number.start) for number in self.numbers]
-        self.leading = [leading(numbers) for numbers in self.evidence.numbers]
+        self.leading = [leading(self.evidence.numbers[QUESTION])]
+        for at, layout in enumerate(self.source_layouts, 1):
+            some = leading(self.evidence.numbers[at])
+            self.leading.append([replace(n, at=at, line=layout.line_of(n.start)) for n in some])
         self.figures: dict[frozenset[int], tuple[list[Number], list[Number], Operands]] = {}
         self.tried: dict[int, tuple[int, int]] = {}
         self.found: dict[int, tuple[Status, int | None, str | None]] = {}
         self.false: dict[int, str] = {}
-        self.attempts = _ATTEMPTS
+        self.attempts = self.comparisons = _ATTEMPTS
+        self.ways = Ways(answer)
 
     def run(self) -> list[NumberCheck]:
         for index, number in enumerate(self.numbers):
-            sentence = self.sentence[index]
-            place = self.evidence.find(self.answer, number, self.layout.cited(sentence), self.layout.scope(sentence))
-            if place is not None:
+            spoken = self.subjects.of(self.sentence[index])
+            place = self.evidence.find(self.answer, number, spoken, self._scope(index))
+            if place is not None and place.at and spoken and place.at not in spoken and not self._repeated(index):
+                self.elsewhere[index] = place.at
+            elif place is not None:
                 self.found[index] = ("question" if place.at == QUESTION else "source", place.at or None, None)
         for _ in range(_PASSES):
             before = len(self.found) + len(self.false)
             self._equations()
+            self._comparisons()
             for index in range(len(self.numbers)):
                 if index not in self.found and index not in self.false and (how := self._computed(index)):
                     self.found[index] = ("computed", None, how)
@@ -109,7 +90,8 @@ class _Check:
 
     def _verdict(self, index: int) -> NumberCheck:
         number = self.numbers[index]
-        status, source, how = self.found.get(index, ("unsupported", None, self.false.get(index)))
+        nowhere = ("unsupported", self.elsewhere.get(index), self.false.get(index))
+        status, source, how = self.found.get(index, nowhere)
         return NumberCheck(number.text, number.start, number.end, number.value, number.unit, status, source, how)
 
     def _equations(self) -> None:
@@ -128,6 +110,38 @@ class _Check:
             elif index not in self.found:
                 self.found[index] = ("computed", None, equation.text)
 
+    def _comparisons(self) -> None:
+        """Differences that the answer announces; a share taken of the wrong side says what it should be."""
+        for index, number in enumerate(self.numbers):
+            if index in self.found or index in self.false or self.comparisons <= 0:
+                continue
+            way = self.ways.of(number, self._words(index))
+            if way is None:
+                continue
+            self.comparisons -= 1
+            before = [i for i in range(max(0, index - _RECALLED), index) if i in self.found][-_NEARBY:]
+            mates = self._sentence_mates(index)
+            for near in (mates, sorted({*before, *mates})):
+                told = comparison_for(number, way, [self.numbers[i] for i in near], self.locale)
+                if told is not None and told.holds:
+                    self.found[index] = ("computed", None, told.text)
+                elif told is not None:
+                    self.false[index] = told.text
+                if told is not None:
+                    break
+
+    def _scope(self, index: int) -> frozenset[int]:
+        """Sources that a figure may rest on: what its sentence speaks of, else all that is cited, else all."""
+        return self.subjects.of(self.sentence[index]) or self.layout.everywhere
+
+    def _repeated(self, index: int) -> bool:
+        """A sentence that compares may say again what was said, and supported, before it."""
+        number = self.numbers[index]
+        return compares(self.answer, self._words(index)) and any(
+            i in self.found and (self.numbers[i].value, self.numbers[i].unit) == (number.value, number.unit)
+            for i in range(max(0, index - _RECALLED), index)
+        )
+
     def _quoted(self, indices: Sequence[int]) -> bool:
         """All of it stands in one source: a source is told as it is, wrong or incomplete."""
         places = {self.found[i][1] if i in self.found else None for i in indices}
@@ -143,32 +157,61 @@ class _Check:
         if self.tried.get(index) == known:
             return None
         self.attempts, self.tried[index] = self.attempts - 1, known
+        if target.unit in PREFIXES:  # a diameter or a rating is stated, never computed
+            return None
         if counted_noun(self.answer, target) and (how := self._listed(index)):
             return how
         if how := self._rounded(index):
             return how
-        if how := recompute(
-            target, Operands.of(near, [n for n in near if n.kind == "quantity"]), SENTENCE, self.locale
-        ):
+        announced = announces_sum(self.answer, self._words(index))
+        few = sum(n.kind == target.kind for n in near) <= 2
+        question = self.leading[QUESTION]
+        told = Operands.of(
+            near,
+            [n for n in near if n.kind == "quantity"],
+            close=near,
+            sums=few or announced is not None,
+            asked=question,
+        )
+        if how := recompute(target, told, SENTENCE, self.locale):
+            return how
+        if how := self._rest(index, near):
             return how
         if how := total(target, self._sums(index), self.locale):
             return how
-        scope = self.layout.scope(self.sentence[index])
+        scope = self._scope(index)
         asked = [n for n in self.leading[QUESTION] if n.kind in ("quantity", "plain")][:_ASKED]
         if how := scaled(target, asked, self._cited_figures(scope)[2], NEARBY, self.locale):
             return how
         earlier = [self.numbers[i] for i in range(max(0, index - _RECALLED), index) if i in self.found]
-        close = Operands.of([*near, *self.leading[QUESTION], *earlier[-_NEARBY:]], asked, close=near)
-        return recompute(target, close, NEARBY, self.locale) or recompute(
-            target, self._wide(scope, near, earlier, asked), SOURCE, self.locale
-        )
+        known = [*near, *question, *earlier[-_NEARBY:]]
+        close = Operands.of(known, asked, close=near, sums=announced == "clearly", asked=question)
+        if how := recompute(target, close, NEARBY, self.locale):
+            return how
+        wide = self._wide(scope, near, earlier, asked)
+        wide.sums = announced == "clearly"
+        return recompute(target, wide, SOURCE, self.locale)
+
+    def _rest(self, index: int, near: list[Number]) -> str | None:
+        """What the sentence before leaves: "23,10 € sur 45,50 €. Les fournitures font 22,40 €." """
+        target = self.numbers[index]
+        before = [i for i in range(max(0, index - _NEARBY), index) if self.sentence[i] == self.sentence[index] - 1]
+        told = [*near, *(self.numbers[i] for i in before if i in self.found)]
+        alike = [n for n in told if n.kind == target.kind and n.kind != "plain"]
+        return recompute(target, Operands.of(alike, close=alike), SENTENCE, self.locale) if len(alike) == 2 else None
+
+    def _words(self, index: int) -> tuple[int, int]:
+        """The part of the figure's sentence that is read for what it says of it; a whole page may be one sentence."""
+        start, end = self.layout.span(self.sentence[index])
+        number = self.numbers[index]
+        return max(start, number.start - _WORDS), min(end, number.end + _WORDS)
 
     def _rounded(self, index: int) -> str | None:
         """ "environ 1 140 €", of a figure told exactly just before."""
         target = self.numbers[index]
         if (told := about(self.answer, target)) is None:
             return None
-        for i in range(max(0, index - _RECALLED), index):
+        for i in sorted({*range(max(0, index - _RECALLED), index), *self._sentence_mates(index)}):
             exact = self.numbers[i]
             if i in self.found and exact.unit == target.unit and rounds_to(exact.value, told):
                 return f"{exact.text} ≈ {target.text}"
@@ -188,14 +231,14 @@ class _Check:
         with_unit, bare, _ = self._cited_figures(scope)
         factors = [*asked, *(n for n in near if n.kind in ("quantity", "plain"))]
         known = [*near, *self.leading[QUESTION], *reversed(earlier), *with_unit]
-        return Operands.of(known, factors, bare=bare, close=near)
+        return Operands.of(known, factors, bare=bare, close=near, asked=self.leading[QUESTION])
 
     def _cited_figures(self, scope: frozenset[int]) -> tuple[list[Number], list[Number], Operands]:
         """Figures of the sources in *scope*: with a unit (and asked amounts computed from them), bare, grouped."""
         if scope not in self.figures:
             some = leading(chain.from_iterable(self.leading[at] for at in sorted(scope)))
             with_unit = [n for n in some if n.unit is not None]
-            bare = [n for n in some if n.unit is None]
+            bare = [n for n in some if n.unit is None and not (is_count(n) and n.value <= SMALL)]
             steps = asked_amounts(self.leading[QUESTION], with_unit)
             self.figures[scope] = [*steps, *with_unit], bare, Operands.of(with_unit, bare=bare)
         return self.figures[scope]
@@ -210,8 +253,10 @@ class _Check:
             [n for n in mates if n.unit == unit and n.start < self.numbers[index].start],
         ]
         lists += self.layout.running_lists(self.numbers[index], list(supported.values()))
-        for at in sorted(self.layout.scope(self.sentence[index])):
-            for column in dict.fromkeys((unit, unit and unit.partition("/")[0], None)):
+        for at in sorted(self._scope(index)):
+            # What one m² is made of adds up to a price per m², never per m³.
+            of_lines = (unit and unit.partition("/")[0], None) if self.evidence.sells(at, unit) else ()
+            for column in dict.fromkeys((unit, *of_lines)):
                 lists += self.source_layouts[at - 1].blocks_of(column, self.evidence.numbers[at])
         return lists
 

@@ -14,6 +14,7 @@ from .operands import base_of, dims_of
 from .units import combine, measure
 
 _MOST_OPERANDS = 8
+_MARKS = {"times": "×", "over": "÷", "plus": "+", "minus": "−"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,18 @@ def equation_for(text: str, numbers: Sequence[Number], index: int, locale: str =
     based = _evaluate([base_of(n) for n in operands], operands, signs)
     if plain is None or based is None:
         return None
-    holds = rounds_to(plain, target.value) or rounds_to(based / factor, target.value)
-    return Equation(tuple(range(first, index)), holds, _told(operands, signs, target, plain, locale, holds))
+    result = based / factor
+    if _units_settle(operands, signs, target):  # 10 kg/m² × 95 m² are 950 kg, not 950 t
+        holds = rounds_to(result, target.value)
+        settled = not holds and rounds_to(plain, target.value)
+    else:
+        holds, settled = rounds_to(plain, target.value) or rounds_to(result, target.value), False
+    told = (
+        _in_units(operands, signs, target, result, locale)
+        if settled
+        else _told(operands, signs, target, plain, locale, holds)
+    )
+    return Equation(tuple(range(first, index)), holds, told)
 
 
 def _between(text: str, numbers: Sequence[Number], index: int) -> str:
@@ -88,6 +99,9 @@ def _evaluate(values: list[Decimal], operands: Sequence[Number], signs: Sequence
 
 def _units_disagree(operands: Sequence[Number], signs: Sequence[str], target: Number) -> bool:
     """`25 m² × 45,50 €/ml = 1 137,50 €`: the arithmetic may be right, the figure is not."""
+    currencies = {(n.unit or "").partition("/")[0] for n in operands if n.kind == "money"}
+    if currencies and target.kind == "money" and (target.unit or "").partition("/")[0] not in currencies:
+        return True
     if len(operands) != 2 or signs[0] not in ("times", "over") or "/" not in "".join(n.unit or "" for n in operands):
         return False
     left, right, result = dims_of(operands[0]), dims_of(operands[1]), dims_of(target)
@@ -96,16 +110,28 @@ def _units_disagree(operands: Sequence[Number], signs: Sequence[str], target: Nu
     return combine(left, right, 1 if signs[0] == "times" else -1) != result
 
 
+def _units_settle(operands: Sequence[Number], signs: Sequence[str], target: Number) -> bool:
+    """Whether the units of both operands make that of the result, so that nothing is left to guess."""
+    if len(operands) != 2 or signs[0] not in ("times", "over"):
+        return False
+    left, right, result = dims_of(operands[0]), dims_of(operands[1]), dims_of(target)
+    return bool(left and right and result) and combine(left, right, 1 if signs[0] == "times" else -1) == result
+
+
+def _in_units(operands: Sequence[Number], signs: Sequence[str], target: Number, result: Decimal, locale: str) -> str:
+    exact = shown(result.normalize(), locale)
+    return f"{operands[0].text} {_MARKS[signs[0]]} {operands[1].text} = {exact}\u00a0{target.unit}"
+
+
 def _told(
     operands: Sequence[Number], signs: Sequence[str], target: Number, result: Decimal, locale: str, holds: bool
 ) -> str:
     def plain(value: Decimal) -> str:
         return shown(value, locale, decimals=min(12, max(0, -int(value.as_tuple().exponent))))
 
-    marks = {"times": "×", "over": "÷", "plus": "+", "minus": "−"}
     parts = [plain(operands[0].value)]
     for sign, operand in zip(signs, operands[1:], strict=True):
-        parts.append(f"{marks[sign]} {plain(operand.value)}{' %' if operand.unit == '%' else ''}")
+        parts.append(f"{_MARKS[sign]} {plain(operand.value)}{' %' if operand.unit == '%' else ''}")
     decimals = min(12, max(-int(target.value.as_tuple().exponent), 2 if target.kind == "money" else 0))
     right = plain(target.value) if holds else shown(result, locale, decimals=decimals)
     return f"{' '.join(parts)} = {right}"

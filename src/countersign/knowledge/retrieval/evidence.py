@@ -22,6 +22,8 @@ SMALL = Decimal(12)
 """A bare whole number up to this is a counting word: it does not match "3 mm" by its digit alone."""
 
 _NOUN = re.compile(r"[ \u00a0]([^\W\d_]{3,})")
+_IN_NAME = re.compile(r"(?<![\w-])[A-Z]{1,4}([0-9]{2,3})(?!\w)", re.ASCII)
+"""The size in a name: rails R48 and studs M48 make a partition of 72/48."""
 _LINK = re.compile(
     "pour|par|des|les|dans|avec|sur|sous|sans|est|sont|soit|mais|puis|aux|une|the|for|per|and|with|fois|selon|max|mini?"
 )
@@ -51,6 +53,7 @@ class Evidence:
         self._by_value: dict[Decimal, list[Place]] = {}
         self._by_measure: dict[tuple[Dims, Decimal], list[Place]] = {}
         self._counted: dict[str, dict[Decimal, list[Place]]] = {}
+        self._halves: dict[Decimal, list[Place]] = {}
         self._sold_by: list[frozenset[Dims]] = []
         for at, text in enumerate((question, *sources)):
             records, written = Records(text), read_numbers(text)
@@ -58,21 +61,28 @@ class Evidence:
             self._sold_by.append(frozenset(measure(unit).dims for unit in records.sold_by))
             told = [number for number in self.numbers[-1] if number.unit is not None]
             self._index(at, text, [*told, *written, *spelled_numbers(text)], records)
+            for name in {match[1]: match for match in _IN_NAME.finditer(text)}.values():
+                half = Number(name[1], name.start(1), name.end(1), Decimal(name[1]), None, "plain")
+                self._halves.setdefault(half.value, []).append(Place(at, half, names=True))
         self._sorted = sorted(self._by_value)
 
     def _index(self, at: int, text: str, numbers: Sequence[Number], records: Records) -> None:
         seen: set[tuple[Decimal, str | None, bool, frozenset[Dims]]] = set()
         for number in numbers:
             noun, bare = counted_noun(text, number), number.unit is None
-            around = text[max(0, number.start - 1) : number.start] + text[number.end : number.end + 1]
             row = records.units_of(number) if bare else frozenset[Dims]()
-            place = Place(at, number, bare and (noun is not None or "/" in around), row)
-            if noun is not None:
+            place = Place(at, number, bare and (noun is not None or _half_of_name(text, number)), row)
+            if noun is not None and at != QUESTION:
                 self._counted.setdefault(_stem(noun), {}).setdefault(number.value, []).append(place)
             key = (number.value, number.unit, place.names, place.row)
             if key not in seen:
                 seen.add(key)
                 self._add(place)
+
+    def sells(self, at: int, unit: str | None) -> bool:
+        """Whether source *at* may state a price in *unit*: it says what it is sold by, or it does not say."""
+        below = (unit or "").partition("/")[2]
+        return not below or not self._sold_by[at] or measure(below).dims in self._sold_by[at]
 
     def find(self, answer: str, number: Number, cited: frozenset[int], scope: frozenset[int]) -> Place | None:
         """Best place that supports *number* of *answer*: same unit first, then a cited source, the question last.
@@ -90,6 +100,8 @@ class Evidence:
             scale = measure(number.unit.partition("/")[0])
             candidates += self._by_measure.get((scale.dims, number.value * scale.factor), ())
         candidates += self._rounded(answer, number)
+        if _half_of_name(answer, number):
+            candidates += self._halves.get(number.value, ())
         in_cell = answer[(line := answer.rfind("\n", 0, number.start) + 1) : line + 12].lstrip().startswith("|")
         counting = is_count(number) and not in_cell and (number.value <= SMALL or (noun or "").endswith(("s", "x")))
         ranked = [
@@ -111,7 +123,8 @@ class Evidence:
                 return 3
             of = mine.partition("/")[2] if number.kind == "money" else mine
             other_row = bool(place.row and of and measure(of).dims not in place.row)
-            return None if other_row or (place.names and mine != "u") else 3
+            counts = is_count(place.number) and place.number.value <= SMALL and number.kind == "quantity"
+            return None if other_row or ((place.names or (counts and not place.row)) and mine != "u") else 3
         if measure(mine).dims == measure(theirs).dims:
             same = base_of(number) == base_of(place.number) or measure(mine).factor == measure(theirs).factor
             return 1 if same else None
@@ -160,6 +173,12 @@ def about(text: str, number: Number) -> Decimal | None:
         return None
     told = number.value.normalize()
     return told if len(told.as_tuple().digits) >= 3 else number.value
+
+
+def _half_of_name(text: str, number: Number) -> bool:
+    return (
+        number.unit is None and "/" in text[max(0, number.start - 1) : number.start] + text[number.end : number.end + 1]
+    )
 
 
 def is_count(number: Number) -> bool:

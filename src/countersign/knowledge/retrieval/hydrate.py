@@ -6,7 +6,6 @@ transaction behind row-level security.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
 from functools import cache
@@ -17,7 +16,7 @@ from ...kernel.database import Tx
 from ..agents import service as agents
 from ..agents.models import Hydratable
 from ..ouvrages import service as ouvrages
-from ..ouvrages.models import Component, Ouvrage, Summary
+from ..ouvrages.models import Component, Ouvrage, Summary, Whole
 from ..tables import service as tables
 from .dynamic import Dynamic
 from .models import Record, UnknownTable
@@ -57,39 +56,26 @@ class Ouvrages:
     async def records(
         self, tx: Tx, ids: Sequence[int], fields: Sequence[str], relations: Sequence[str], language: str
     ) -> dict[int, Record]:
-        """Three statements at most, however many hits there are."""
-        rows = await ouvrages.live(tx, ids)
-        made_of: dict[int, list[Component]] = defaultdict(list)
-        if rows and set(relations) & {"components", "fournitures", "main_oeuvres"}:
-            for component in await ouvrages.components(tx, [row.id for row in rows]):
-                made_of[component.parent_id].append(component)
-        below: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        if rows and "children" in relations:
-            for child in await ouvrages.children(tx, [row.id for row in rows], MOST_RELATED * len(rows)):
-                below[child.parent_id or 0].append(_values(child))
-        return {row.id: self._record(row, made_of[row.id], below[row.id], fields, relations, language) for row in rows}
+        """One statement, however many hits there are."""
+        composed = not {"components", *self._of_type}.isdisjoint(relations)
+        below = MOST_RELATED if "children" in relations else 0
+        rows = await ouvrages.whole(tx, ids, composed=composed, below=below)
+        return {row.id: self._record(row, fields, relations, language) for row in rows}
 
-    def _record(
-        self,
-        row: Ouvrage,
-        made_of: list[Component],
-        below: list[dict[str, Any]],
-        fields: Sequence[str],
-        relations: Sequence[str],
-        language: str,
-    ) -> Record:
+    def _record(self, row: Whole, fields: Sequence[str], relations: Sequence[str], language: str) -> Record:
+        below = [_values(child, Summary) for child in row.children()]
         related: dict[str, list[dict[str, Any]]] = {}
         shown: dict[int, Component] = {}
-        told = [(c, _values(c)) for c in made_of]  # once, however many relations show it
+        told = [(c, _values(c, Component)) for c in row.components()]  # once, however many relations show it
         for name in relations:
             if name == "children":
-                related[name] = below[:MOST_RELATED]
+                related[name] = below
                 continue
             wanted = self._of_type.get(name)
             lines = [(c, values) for c, values in told if wanted is None or c.type == wanted]
             related[name] = [values for _, values in lines[:MOST_RELATED]]
             shown |= {c.id: c for c, _ in lines}
-        values = {key: value for key, value in _values(row).items() if key not in BOOKKEEPING}
+        values = {key: value for key, value in _values(row, Ouvrage).items() if key not in BOOKKEEPING}
         if "*" not in fields:
             values = {key: value for key, value in values.items() if key in {*fields, "id", "code", "name"}}
         return Record(
@@ -103,9 +89,9 @@ class Ouvrages:
         )
 
 
-def _values(row: Ouvrage | Component | Summary) -> dict[str, Any]:
-    """Columns by name. Values are shared, not copied: nobody changes a live row."""
-    names, read = _columns(type(row))
+def _values(row: Any, kind: type[Ouvrage | Component | Summary]) -> dict[str, Any]:
+    """Columns of *kind* by name. Values are shared, not copied: nobody changes a live row."""
+    names, read = _columns(kind)
     return dict(zip(names, read(row), strict=True))
 
 

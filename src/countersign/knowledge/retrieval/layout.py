@@ -39,20 +39,30 @@ class Layout:
         """Index of the sentence (a line of a list or table is one) at *position*."""
         return bisect_right(self._starts, position) - 1
 
+    def line_of(self, position: int) -> int:
+        """Index of the line at *position*."""
+        return bisect_right(self._lines, position) - 1
+
+    def span(self, sentence: int) -> tuple[int, int]:
+        """Where the sentence starts and ends."""
+        after = self._starts[sentence + 1] if sentence + 1 < len(self._starts) else len(self._text)
+        return self._starts[sentence], after
+
     def cited(self, sentence: int) -> frozenset[int]:
         """Sources that the sentence itself cites."""
         return frozenset(self._cited.get(sentence, ()))
 
-    def scope(self, sentence: int) -> frozenset[int]:
-        """Sources that its figures may rest on: those it cites, else all that the text cites, else all there are."""
-        return self.cited(sentence) or self._everywhere
+    @property
+    def everywhere(self) -> frozenset[int]:
+        """Sources that the text cites anywhere, or all when it cites none."""
+        return self._everywhere
 
     def running_lists(self, target: Number, numbers: Sequence[Number]) -> list[list[Number]]:
         """Lists that a total may close: the last figure of its unit on each line above, nearest 2, 3, … lines."""
-        line = self._line_of(target.start)
+        line = self.line_of(target.start)
         last: dict[int, Number] = {}
         for number in numbers:
-            if number.unit == target.unit and line - _LINES_ABOVE <= (at := self._line_of(number.start)) < line:
+            if number.unit == target.unit and line - _LINES_ABOVE <= (at := self.line_of(number.start)) < line:
                 last[at] = number
         column = [last[at] for at in sorted(last, reverse=True)]
         return [column[:size][::-1] for size in range(2, len(column) + 1)]
@@ -65,7 +75,7 @@ class Layout:
             for number in numbers:
                 if number.unit != unit:
                     continue
-                line = self._line_of(number.start)
+                line = self.line_of(number.start)
                 if line == previous:
                     blocks[-1][-1] = number
                 elif line == previous + 1 and self._is_item(line) == self._is_item(previous):
@@ -83,7 +93,7 @@ class Layout:
 
     def list_after(self, position: int) -> int:
         """Items of the list that *position* announces: the lines below, or "a, b et c" after a colon; else 0."""
-        line = self._line_of(position)
+        line = self.line_of(position)
         rest = self._line(line)[position - self._lines[line] :]
         opened = _OPENS.match(rest)
         listed = rest[opened.end() :].partition(")")[0] if opened else ""
@@ -124,9 +134,6 @@ class Layout:
 
     def _is_item(self, line: int) -> bool:
         return _ITEM.match(self._line(line)) is not None
-
-    def _line_of(self, position: int) -> int:
-        return bisect_right(self._lines, position) - 1
 
     def _line(self, line: int) -> str:
         end = self._lines[line + 1] - 1 if line + 1 < len(self._lines) else len(self._text)

@@ -30,6 +30,10 @@ class Number:
     unit: str | None
     kind: Kind
     alternatives: tuple[Decimal, ...] = ()
+    at: int = 0
+    """The source that it was taken from to compute with (1, 2, …); 0 for a figure of the answer or the question."""
+    line: int = 0
+    """Its line there."""
 
     @property
     def readings(self) -> tuple[Decimal, ...]:
@@ -62,6 +66,7 @@ _DIGIT_START = (
     r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?)?(?:Z|(?![0-9]))",
     r"[0-3]?[0-9](?P<dash>[/.-])[01]?[0-9](?P=dash)(?:19|20)?[0-9]{2}(?![\w/]|[.,-][0-9])",
     r"[0-3][0-9]/0[1-9](?![\w/]|[.,][0-9])",
+    r"(?<=[,;(][ \u00a0])(?:19|20)[0-9]{2}(?=\))|(?<=\()(?:19|20)[0-9]{2}(?=\))",
     rf"[0-2]?[0-9]{_SP}?[hH]{_SP}?[0-5][0-9](?![\w,.]?[0-9])",
     r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![\w,.]?[0-9])",
     r"(?:24h/24|24/24|7j/7|7/7|24/7)(?!\w)",
@@ -98,7 +103,10 @@ _LABEL = re.compile(
     "|hypothèse|question|réponse|partie|part|scénario)s?"
 )
 _YEAR_BEFORE = re.compile("en|depuis|année|avant|après|fin|début|courant|dès|in|since|year|millésime")
-_ENGLISH = re.compile(r"[€$£][0-9]|[0-9],[0-9]{3}\.[0-9]|(?<![0-9.])[0-9]+\.[0-9]{1,2}(?![0-9.])")
+_ENGLISH = re.compile(
+    r"(?<![0-9])(?<![0-9][ \u00a0\u202f])[€$£][ \u00a0]?[0-9]|[0-9],[0-9]{3}\.[0-9]"
+    r"|(?<![0-9.])[0-9]+\.[0-9]{1,2}(?![0-9.])"
+)
 _FRENCH = re.compile(r"(?<![0-9,])[0-9]+,[0-9]{1,2}(?![0-9,])|[0-9]{4},[0-9]")
 _LETTERS = re.compile(r"[^\W0-9_]\w*|@")
 _RANGE = re.compile(rf"{_SP}?(?:à|a|et|ou|to|and|or|[-–—/]){_SP}?")

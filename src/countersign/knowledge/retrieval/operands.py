@@ -40,6 +40,10 @@ class Operands:
     factors: list[Number] = field(default_factory=list[Number])
     close: list[Number] | None = None
     """Figures by which 1, 10, 100… may multiply; None for all. From afar, a shifted comma would pass for a result."""
+    sums: bool = True
+    """Whether the sentence lets expect a sum or a difference of figures that it does not spell out as one."""
+    asked: frozenset[tuple[Decimal, str | None]] = frozenset()
+    """Quantities of the question: they multiply what one unit takes, they are not multiplied by it."""
 
     @classmethod
     def of(
@@ -49,9 +53,12 @@ class Operands:
         *,
         bare: Iterable[Number] = (),
         close: list[Number] | None = None,
+        sums: bool = True,
+        asked: Iterable[Number] = (),
     ) -> Operands:
         """*factors* (asked quantities) may also multiply as plain numbers; *bare* figures come from sources."""
-        operands = cls(factors=[n for n in factors if n.value > 0][:LIMIT], close=close)
+        operands = cls(factors=[n for n in factors if n.value > 0][:LIMIT], close=close, sums=sums)
+        operands.asked = frozenset((n.value, n.unit) for n in asked)
         seen: set[tuple[Decimal, Dims | None]] = set()
         sides: tuple[tuple[Iterable[Number], bool], ...] = ((numbers, False), (bare, True))
         for some, wild in sides:

@@ -17,6 +17,8 @@ _PRICE = re.compile(
     r"[\"']?[ \u00a0]?[:=|][ \u00a0]?[\"']?\Z",
     re.IGNORECASE,
 )
+_IN_LABEL = re.compile(r"(?:\(|_)([^\W\d_]{1,4}[²³23]?)(?=\)|[\"']?[ \u00a0]?:)")
+"""The unit that a label carries: "Épaisseur (mm) : 7", `thickness_mm: 7`."""
 
 
 class Records:
@@ -44,7 +46,8 @@ class Records:
         start = self._text.rfind("\n", 0, position) + 1
         if start not in self._rows:
             end = self._text.find("\n", position)
-            cells = re.split(r"[|\t;]", self._text[start : end if end >= 0 else len(self._text)])
-            found = [(unit_at(cell, 0), len(cell)) for cell in map(str.strip, cells) if 0 < len(cell) < 24]
+            line = self._text[start : end if end >= 0 else len(self._text)]
+            cells = [cell.strip() for cell in re.split(r"[|\t;]", line)] + _IN_LABEL.findall(line)
+            found = [(unit_at(cell, 0), len(cell)) for cell in cells if 0 < len(cell) < 24]
             self._rows[start] = frozenset(measure(unit[0]).dims for unit, size in found if unit and unit[1] == size)
         return self._rows[start]

@@ -11,7 +11,6 @@ import structlog
 
 from ...index import service as index
 from ...index.models import Hit
-from ...kernel import sql
 from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.database import Tx
@@ -19,14 +18,15 @@ from ...providers import embedders
 from ...providers.errors import EmbedderError
 from ..agents.models import Agent
 from ..ouvrages import service as ouvrages
-from . import check, hydrate, quantities
+from . import hydrate, quantities
+from .check import check_numbers
 from .dynamic import templated
 from .models import Found, Record, Source
 from .numbers import read_numbers
 from .present import labels, quote_text
+from .verdicts import as_json
 
 log = structlog.get_logger("knowledge.retrieval")
-queries = sql.load(__package__ or "")
 
 MAX_QUERY = 8_000
 MOST_QUOTES = 10
@@ -38,9 +38,12 @@ def tidy(question: str) -> str:
     return " ".join(question.split())[:MAX_QUERY]
 
 
-def verify(answer: str, sources: Sequence[str], question: str) -> dict[str, Any]:
-    """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON."""
-    return check.as_json(check.check_numbers(answer, sources, question))
+def verify(answer: str, sources: Sequence[str], question: str, language: str) -> dict[str, Any]:
+    """Whether each figure of *answer* stands in a source or the question, or follows from them; as JSON.
+
+    Computations are written as a reader of *language* writes them.
+    """
+    return as_json(check_numbers(answer, sources, question, language))
 
 
 def says(answer: str, calculation: str) -> bool:
@@ -87,8 +90,7 @@ async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | N
 async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]) -> list[Source]:
     """*sources* with live rows, in the same order. A hit whose row is gone is dropped and its entry forgotten."""
     config = agent.hydration_config or {}
-    async with app.db.transaction(caller, read_only=True) as tx:
-        await tx.run(queries.bound_statements)
+    async with app.db.transaction(caller, read_only=True, brief=True) as tx:
         hydrator = await hydrate.hydrator_of(tx, str(config.get("table", "")))
         ids = [source.row_id for source in sources if source.table == hydrator.table and source.row_id is not None]
         fields, relations = config.get("fields", ["*"]), config.get("relations", [])
@@ -99,7 +101,8 @@ async def hydrated(app: App, caller: Caller, agent: Agent, sources: list[Source]
         async with app.db.transaction(caller) as tx:
             await index.forget_points(tx, [UUID(g) for g in gone])
         log.info("retrieval.gone", entries=gone)
-    return [replace(source, n=n) for n, source in enumerate([s for s in live if s is not None], 1)]
+    found = [source for source in live if source is not None]
+    return [source if source.n == n else replace(source, n=n) for n, source in enumerate(found, 1)]
 
 
 async def quotes(app: App, caller: Caller, agent: Agent, question: str, sources: Sequence[Source]) -> list[Source]:
