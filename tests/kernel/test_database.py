@@ -224,14 +224,18 @@ async def test_a_server_that_dies_is_unavailable_and_comes_back(db: Database, ow
 async def test_after_a_restart_the_first_transaction_works(db: Database, owner: Any) -> None:
     """Connections that lay in the pool meanwhile are dead, and nobody notices."""
 
+    everybody = asyncio.Barrier(4)
+
     async def held() -> int:
         async with db.transaction(None) as tx:
-            return await tx.value("SELECT pg_backend_pid(), pg_sleep(0.1)")
+            pid = await tx.value("SELECT pg_backend_pid()")
+            await everybody.wait()
+            return pid
 
     pids = set(await asyncio.gather(*(held() for _ in range(4))))
-    assert len(pids) > 1
+    assert len(pids) == 4
     for pid in pids:
-        await owner.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        await owner.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
     assert not set(await asyncio.gather(*(held() for _ in range(4)))) & pids
 
 

@@ -73,7 +73,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-async def until(what: Callable[[], Any], seconds: float = 60) -> None:
+async def until(what: Callable[[], Any], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while True:
         found = what()

@@ -45,7 +45,9 @@ class Site:
             person = await accounts.create_user(tx, email, name or role, PASSWORD, [role, "api-client"])
             token = await accounts.create_token(tx, person, "test")
         headers = {"Authorization": f"Bearer {token.plain}"}
-        return await self.clients.enter_async_context(httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30))
+        return await self.clients.enter_async_context(
+            httpx.AsyncClient(base_url=self.url, headers=headers, timeout=300)
+        )
 
 
 async def work_off(app: App) -> None:

@@ -76,27 +76,28 @@ async def test_an_agents_own_host(asking: Callable[..., Any]) -> None:
 
 
 async def test_stopping_stops_ollama(asking: Callable[..., Any]) -> None:
-    ollama = Ollama(answer="mot " * 1000, pause=0.01)
+    ollama = Ollama(answer="mot " * 10_000, pause=0.01)
     async with ollama.serve() as url:
         ask = await asking(model="mistral", model_url=url)
         async with aclosing(ask.stream()) as stream:
             async for _ in stream:
                 break
-        await asyncio.sleep(0.3)
-        written = ollama.written
-        await asyncio.sleep(0.3)
-        assert ollama.written == written < 100
+        written = -1
+        while ollama.written != written:
+            written = ollama.written
+            await asyncio.sleep(0.3)
+        assert written < 10_000
 
 
 async def test_thinking_is_a_sign_of_life_and_no_part_of_the_answer(asking: Callable[..., Any]) -> None:
-    ollama = Ollama(answer="oui", pause=0.1, thinking=["je", "me", "demande", "bien", "si", "oui"] * 2)
+    ollama = Ollama(answer="oui", pause=0.3, thinking=["je", "me", "demande", "bien", "si", "oui"] * 2)
     async with ollama.serve() as url:
-        ask = await asking(model="mistral", model_url=url, first_token_timeout=0.6)
+        ask = await asking(model="mistral", model_url=url, first_token_timeout=3)
         reply = await ask.reply()
         assert reply.text == "oui"
         assert reply.ttft_ms is not None
-        assert reply.ttft_ms > 1000
-    silent = Ollama(answer="oui", pause=1.0)
+        assert reply.ttft_ms > 3000
+    silent = Ollama(answer="oui", pause=60.0)
     async with silent.serve() as url:
         ask = await asking(model="mistral", model_url=url, first_token_timeout=0.4)
         with pytest.raises(ModelTimeout):

@@ -21,9 +21,9 @@ async def job(app: Desk, people: People) -> Job:
 async def test_an_approval_is_recorded_with_who_when_and_how_long(job: Job, app: Desk) -> None:
     await job.decide("approved")
     row = await app.row(
-        "SELECT response_status, validated_by, validated_by_user_id, should_merge, validation_duration_seconds, validated_at > now() - interval '1 minute' FROM human_validation_responses"
+        "SELECT r.response_status, r.validated_by, r.validated_by_user_id, r.should_merge, r.validation_duration_seconds = extract(epoch FROM r.validated_at - v.created_at)::integer, r.validated_at > now() - interval '10 minutes' FROM human_validation_responses r JOIN human_validations v ON v.human_validations_id = r.human_validation_id"
     )
-    assert row == ("approved", "Val7", job.validator, True, 0, True)
+    assert row == ("approved", "Val7", job.validator, True, True, True)
     assert await app.value("SELECT status FROM human_validations") == "approved"
     assert (
         await app.row(

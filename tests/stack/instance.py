@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -108,7 +109,7 @@ class Instance:
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a page."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -118,7 +119,7 @@ class Instance:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(60)
+            return self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             everyone = self.family()
             for each in everyone:
@@ -139,11 +140,10 @@ def left(everyone: Sequence[psutil.Process], seconds: float) -> list[str]:
 
 
 @contextmanager
-def holding(port: int = 0) -> Iterator[int]:
-    """A port that somebody else listens on."""
-    import socket
-
+def holding(*, listening: bool = True) -> Iterator[int]:
+    """A port that somebody else listens on; or, not *listening*, one where nobody answers and nobody else can begin to."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
+        taken.bind(("127.0.0.1", 0))
+        if listening:
+            taken.listen()
         yield taken.getsockname()[1]

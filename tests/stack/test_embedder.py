@@ -34,7 +34,7 @@ def server(shared_home_path: Path) -> Iterator[Embedder]:
 
 @pytest.fixture
 async def client(server: Embedder) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=150) as made:
+    async with httpx.AsyncClient(base_url=server.url, timeout=500) as made:
         yield made
 
 
@@ -114,7 +114,7 @@ async def test_a_question_does_not_wait_for_the_indexer(client: httpx.AsyncClien
     """Both lanes at once give what each gives alone; the question is back long before the documents."""
     [alone] = await embed(client, "prix de la cloison", "query")
     begun = time.monotonic()
-    indexing = asyncio.create_task(embed(client, [f"{n} {LONG}" for n in range(10)], "passage"))
+    indexing = asyncio.create_task(embed(client, [f"{n} {LONG}" for n in range(5)], "passage"))
     await asyncio.sleep(0.3)
     waits: list[float] = []
     while not indexing.done():

@@ -31,7 +31,7 @@ def server(shared_home_path: Path) -> Iterator[ModelServer]:
 @pytest.fixture
 async def client(server: ModelServer) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {server.key}", "x-api-key": server.key, "anthropic-version": "2023-06-01"}
-    async with httpx.AsyncClient(base_url=server.root, headers=headers, timeout=150) as made:
+    async with httpx.AsyncClient(base_url=server.root, headers=headers, timeout=500) as made:
         yield made
 
 
@@ -62,7 +62,7 @@ async def test_the_beginning_of_a_prompt_is_remembered(client: httpx.AsyncClient
     length = again["usage"]["prompt_tokens"]
     assert first["usage"]["prompt_tokens_details"]["cached_tokens"] < length / 2
     assert again["usage"]["prompt_tokens_details"]["cached_tokens"] > 0.9 * length
-    assert again["timings"]["prompt_ms"] < first["timings"]["prompt_ms"] / 3
+    assert again["timings"]["prompt_n"] < first["timings"]["prompt_n"] / 3
 
 
 async def test_anthropic_answers(client: httpx.AsyncClient) -> None:

@@ -187,7 +187,7 @@ def test_a_killed_parent_takes_the_server_with_it(home_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    _, alive = psutil.wait_procs(everyone, timeout=5)
+    _, alive = psutil.wait_procs(everyone, timeout=60)
     assert not alive
     Postgres(home_path).home.forget_sockets()
 

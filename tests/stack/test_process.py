@@ -25,7 +25,8 @@ WITH_CHILD = [
 
 
 async def said(process: Process) -> str:
-    while not (words := process.output()):
+    """Its first line, whole: a line and its end can be written one after the other."""
+    while not (words := process.output()).endswith("\n"):
         await asyncio.sleep(0.01)
     return words
 
@@ -33,9 +34,9 @@ async def said(process: Process) -> str:
 async def test_stop_ends_the_process_and_what_it_started(tmp_path: Path) -> None:
     process = Process(WITH_CHILD, tmp_path / "log")
     grandchild = psutil.Process(int(await said(process)))
-    await process.stop(5)
+    await process.stop(60)
     assert process.returncode == -signal.SIGTERM
-    psutil.wait_procs([grandchild], timeout=5)
+    psutil.wait_procs([grandchild], timeout=60)
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
 
 
@@ -51,14 +52,14 @@ async def test_one_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
 
 async def test_exit_code_and_last_words(tmp_path: Path) -> None:
     process = Process([sys.executable, "-c", "import sys; sys.exit('no luck')"], tmp_path / "log")
-    assert await process.wait(20) == 1
+    assert await process.wait(120) == 1
     assert process.output().strip() == "no luck"
 
 
 async def test_output_is_only_that_of_this_run(tmp_path: Path) -> None:
     for word in ("first", "second"):
         process = Process(["echo", word], tmp_path / "log")
-        await process.wait(20)
+        await process.wait(120)
     assert process.output() == "second\n"
     assert (tmp_path / "log").read_text() == "first\nsecond\n"
 
@@ -72,7 +73,7 @@ async def test_waiting_too_long_is_an_error(tmp_path: Path) -> None:
 
 async def test_a_program_that_does_not_exist_says_so_in_its_log(tmp_path: Path) -> None:
     process = Process([tmp_path / "missing"], tmp_path / "log")
-    assert await process.wait(20) == 1
+    assert await process.wait(120) == 1
     assert "No such file" in process.output()
 
 
@@ -96,7 +97,7 @@ def test_a_killed_parent_takes_its_child_with_it(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    _, alive = psutil.wait_procs([child], timeout=5)
+    _, alive = psutil.wait_procs([child], timeout=60)
     assert not alive
 
 

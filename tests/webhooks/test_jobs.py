@@ -39,7 +39,7 @@ async def happen(house: App, tenants: Tenants, event: str = "message.created") -
 
 async def waiting(owner: Owner) -> list[tuple[int, float]]:
     found = await owner.execute(
-        "SELECT id, extract(epoch FROM run_at - now())::float FROM jobs WHERE name = 'webhooks.deliver' "
+        "SELECT id, extract(epoch FROM run_at - created_at)::float FROM jobs WHERE name = 'webhooks.deliver' "
         "AND status = 'queued' ORDER BY id"
     )
     return await found.fetchall()
@@ -125,7 +125,7 @@ async def test_retries_come_after_one_five_and_thirty_minutes_then_hourly(
     await happen(house, tenants)
     delays = [(await work_all(house, owner))[0] for _ in range(6)]
     for seconds, least in zip(delays[1:], (60, 300, 1800, 3600, 3600), strict=True):
-        assert least * 0.95 <= seconds <= least * 1.2
+        assert least <= seconds <= least * 1.2
     assert await waiting(owner) == [], "retry_count is the end"
     attempts = await logged(house, tenants, webhook)
     assert [a.attempt_number for a in attempts] == [6, 5, 4, 3, 2, 1]

@@ -70,24 +70,23 @@ async def test_a_receiver_that_hangs_holds_up_neither_others_nor_other_work(
     async with AsyncExitStack() as stack:
         hanging, healthy = [await stack.enter_async_context(receiving()) for _ in range(2)]
         hanging.wait = 600
-        await subscribe(house, tenants, hanging, "learned.suspended", 60)
+        await subscribe(house, tenants, hanging, "learned.suspended", 120)
         await subscribe(house, tenants, healthy, "import.failed", 60)
         stack.enter_context(worker(settings, tmp_path / "worker.log", *pool))
         await happen(house, tenants, "learned.suspended", 20)
         await until(lambda: hanging.received)
-        began = time.monotonic()
+        began = time.monotonic()  # of its 120 seconds
         await happen(house, tenants, "import.failed", 20)
         async with house.db.transaction(tenants.a.caller) as tx:
             quick = await jobs.enqueue(tx, "test.quick")
-        await until(lambda: len(healthy.received) == 20, 20)
-        took = time.monotonic() - began
+        await until(lambda: len(healthy.received) == 20)
 
         async def done() -> bool:
             async with house.db.transaction(tenants.a.caller) as tx:
                 return (await jobs.status(tx, quick)).status == "done"
 
-        await until(done, 20)
-        assert took < 20, "the time-out of the one that hangs is 60 s"
+        await until(done)
+        assert time.monotonic() - began < 110, "it still hangs"
         assert len(hanging.received) == 1, "one at a time for each webhook"
 
 
@@ -129,6 +128,6 @@ async def test_a_worker_that_is_stopped_finishes_what_it_sends(
             await happen(house, tenants, "learned.suspended", 1)
             await until(lambda: receiver.received)
             only.terminate()
-            await asyncio.to_thread(only.wait, 20)
+            await asyncio.to_thread(only.wait, 180)
         assert await left(owner) == 0
         assert len(receiver.received) == 1

@@ -170,13 +170,15 @@ async def test_the_site_answers_while_a_file_is_read(house: App, everything: Cal
     async with visit(everything) as client:
         await send(client, file("a.txt", b"Une phrase assez longue pour compter. " * 100_000))
         reading = asyncio.create_task(work_off(house))
-        slowest = 0.0
-        for _ in range(10):
+        begun = time.perf_counter()
+        waits: list[float] = []
+        while not reading.done():
             started = time.perf_counter()
             assert (await client.get("/healthz")).status_code == 200
-            slowest = max(slowest, time.perf_counter() - started)
+            waits.append(time.perf_counter() - started)
+            await asyncio.sleep(0.05)
         await reading
-        assert slowest < 3
+        assert max(waits) < (time.perf_counter() - begun) / 2, "nobody waits for the whole of it"
 
 
 async def test_files_that_are_sent_twice_are_taken_once(house: App, everything: Caller, visit: Visit) -> None:
