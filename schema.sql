@@ -129,7 +129,7 @@ EXCEPTION
         RAISE EXCEPTION 'needs-a-default' USING ERRCODE = 'P0422',
             DETAIL = 'The table has rows: a new column that must be filled needs a default.';
     WHEN data_exception OR duplicate_column OR unique_violation OR foreign_key_violation THEN
-        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The column cannot be built: ' || SQLERRM || '.';
+        RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The column cannot be built: %s.', SQLERRM);
 END $$;
 
 COMMENT ON FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) IS 'Adds, renames or drops one column of the real table.';
@@ -218,7 +218,7 @@ BEGIN
             (SELECT string_agg(format('%I', c.value), ', ' ORDER BY c.ordinality) FROM jsonb_array_elements_text(part) WITH ORDINALITY c));
     END LOOP;
 EXCEPTION WHEN data_exception OR invalid_column_reference OR undefined_column OR duplicate_column THEN
-    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = 'The table cannot be built: ' || SQLERRM || '.';
+    RAISE EXCEPTION 'bad-definition' USING ERRCODE = 'P0422', DETAIL = format('The table cannot be built: %s.', SQLERRM);
 END $$;
 
 COMMENT ON FUNCTION public.build_dynamic_table(p_table bigint) IS 'Creates the real table of a definition, behind row-level security like every other.';
@@ -2259,7 +2259,8 @@ CREATE FUNCTION public.nearest_vectors(p_name text, p_vector text, p_most intege
     SET search_path TO 'public', 'pg_temp'
     AS $_$
 -- A tenant with an HNSW index of its own is asked through it; any other is scanned, exactly. A shared index filtered by
--- tenant would lose more than half of the neighbours, hence one partial index a large tenant.
+-- tenant would lose more than half of the neighbours, hence one partial index a large tenant. It is asked as thoroughly as
+-- pgvector allows: texts of one trade lie close together, and of those nearest to a question 5 % were missed with 400.
 DECLARE
     place vector_tables := fitting_vector_table(p_name, p_vector);
     tenant bigint := current_tenant();
@@ -2269,7 +2270,7 @@ BEGIN
     IF tenant IS NULL THEN
         RETURN;
     ELSIF indexed THEN
-        PERFORM set_config('hnsw.ef_search', greatest(400, least(1000, 10 * p_most))::text, true),
+        PERFORM set_config('hnsw.ef_search', '1000', true),
                 set_config('hnsw.iterative_scan', 'relaxed_order', true);
         RETURN QUERY EXECUTE format(
             'SELECT n.id, 1 - n.distance FROM ('
@@ -2978,7 +2979,7 @@ BEGIN
     INTO many USING p_least;
     IF many THEN
         EXECUTE format('CREATE INDEX t%s_hnsw_%s ON vectors.t%s USING hnsw (embedding halfvec_cosine_ops)'
-                       ' WITH (m = 16, ef_construction = 100) WHERE tenant_id = %s', place.id, tenant, place.id, tenant);
+                       ' WITH (m = 24, ef_construction = 200) WHERE tenant_id = %s', place.id, tenant, place.id, tenant);
     END IF;
     RETURN many;
 END $_$;

@@ -396,7 +396,8 @@ CREATE OR REPLACE FUNCTION nearest_vectors(p_name text, p_vector text, p_most in
 RETURNS TABLE (id uuid, score double precision)
 LANGUAGE plpgsql ROWS 40 SET search_path = public, pg_temp AS $$
 -- A tenant with an HNSW index of its own is asked through it; any other is scanned, exactly. A shared index filtered by
--- tenant would lose more than half of the neighbours, hence one partial index a large tenant.
+-- tenant would lose more than half of the neighbours, hence one partial index a large tenant. It is asked as thoroughly as
+-- pgvector allows: texts of one trade lie close together, and of those nearest to a question 5 % were missed with 400.
 DECLARE
     place vector_tables := fitting_vector_table(p_name, p_vector);
     tenant bigint := current_tenant();
@@ -406,7 +407,7 @@ BEGIN
     IF tenant IS NULL THEN
         RETURN;
     ELSIF indexed THEN
-        PERFORM set_config('hnsw.ef_search', greatest(400, least(1000, 10 * p_most))::text, true),
+        PERFORM set_config('hnsw.ef_search', '1000', true),
                 set_config('hnsw.iterative_scan', 'relaxed_order', true);
         RETURN QUERY EXECUTE format(
             'SELECT n.id, 1 - n.distance FROM ('
@@ -472,7 +473,7 @@ BEGIN
     INTO many USING p_least;
     IF many THEN
         EXECUTE format('CREATE INDEX t%s_hnsw_%s ON vectors.t%s USING hnsw (embedding halfvec_cosine_ops)'
-                       ' WITH (m = 16, ef_construction = 100) WHERE tenant_id = %s', place.id, tenant, place.id, tenant);
+                       ' WITH (m = 24, ef_construction = 200) WHERE tenant_id = %s', place.id, tenant, place.id, tenant);
     END IF;
     RETURN many;
 END $$;

@@ -5,6 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from babel import Locale
+from babel.numbers import format_currency
+from hypothesis import given
+from hypothesis import strategies as st
 
 from countersign.knowledge.retrieval.formats import money, number, price_per, quantity
 
@@ -64,3 +68,16 @@ def test_no_digit_is_lost_however_long_the_number() -> None:
 
 def test_a_regional_locale_may_be_spelled_as_browsers_do() -> None:
     assert number(Decimal("2.5"), "fr-CA") == "2,5"
+
+
+@given(
+    value=st.decimals(min_value=-(10**12), max_value=10**12, places=4),
+    locale=st.sampled_from(["fr", "en", "en_GB", "de", "fr-CH", "hi", "ar"]),
+    currency=st.sampled_from(["€", "$", "CHF"]),
+)
+def test_an_amount_is_written_as_babel_writes_it(value: Decimal, locale: str, currency: str) -> None:
+    tag = locale.replace("-", "_")
+    pattern = Locale.parse(tag).currency_formats["standard"].pattern.replace("0.00", "0.00##")
+    code = {"€": "EUR", "$": "USD"}.get(currency, currency)
+    expected = format_currency(value if value else Decimal(0), code, pattern, locale=tag, currency_digits=False)
+    assert money(value, locale, currency) == expected
