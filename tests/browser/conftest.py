@@ -34,6 +34,8 @@ FLAGS = [
 ANSWERS = {
     "réponse longue sur": "Une réponse qui n’en finit pas, mot après mot. " * 60,
     "quel est le délai": "Comptez **3 jours** pour la cloison, à 999,99 € par personne [1].",
+    "combien en tout": "Pour **25 m²** de CLO-PLA-001 : 25 × 45,50 = 1 173,50 € [1]. Le délai est de 9 semaines.\n\n"
+    "CLO-PLA-002 est à 45,50 €/m². La TVA à 20 % sur 1 137,50 € est de 227,50 €.",
     "se retire le badge": "Le badge se retire à cet endroit [1].",
     "CLO-PLA-001": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1], avec sa composition complète. " * 3,
 }
