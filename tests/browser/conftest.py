@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.stack.instance import Instance, call
 
@@ -32,15 +33,18 @@ FLAGS = [
     "--disable-sync",
 ]
 ANSWERS = {
-    "réponse longue sur": "Une réponse qui n’en finit pas, mot après mot. " * 60,
+    "réponse longue sur": "Une réponse qui n’en finit pas, mot après mot. " * 200,
     "quel est le délai": "Comptez **3 jours** pour la cloison, à 999,99 € par personne [1].",
     "combien en tout": "Pour **25 m²** de CLO-PLA-001 : 25 × 45,50 = 1 173,50 € [1]. Le délai est de 9 semaines.\n\n"
     "CLO-PLA-002 est à 45,50 €/m². La TVA à 20 % sur 1 137,50 € est de 227,50 €.",
     "se retire le badge": "Le badge se retire à cet endroit [1].",
+    "prix au m² de la cloison": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1]. " * 25,
     "CLO-PLA-001": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1], avec sa composition complète. " * 3,
 }
 TRIED = {"expert-btp": "Quel est le prix de la cloison CLO-PLA-001 ?", "support": "Comment connecter Ollama ?"}
 RATE = 25  # words a second: a reader sees them come
+PATIENCE = 60_000  # milliseconds, for what takes one on a machine that has nothing else to do
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Site:
         query = urllib.parse.urlencode({"q": words})
         request = urllib.request.Request(f"{self.url}/api/v1/agents/{agent}/search?{query}")
         request.add_header("Authorization", f"Bearer {self.token}")
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)["items"]
 
 
@@ -75,13 +79,13 @@ def scripted() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")
 def site(scripted: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The instance, its price library indexed if that is quick."""
-    if not CHROMIUM.exists():
+    if not CHROMIUM.exists() and "CI" not in os.environ:
         pytest.skip(f"{CHROMIUM} is not installed here")
     home = tmp_path_factory.mktemp("browser") / "home"
     settings = {
@@ -109,7 +113,7 @@ def _indexed(site: Site, agent: str, words: str) -> bool:
 
 
 def _wait_for(port: int) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -156,6 +160,7 @@ def open_page(browser: Browser, site: Site) -> Open:
             java_script_enabled=script,
             timezone_id="Europe/Paris",
         )
+        context.set_default_timeout(PATIENCE)
         complaints: list[str] = []
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

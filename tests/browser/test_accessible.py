@@ -72,7 +72,7 @@ async def test_no_page_has_a_violation(
         await page.fill("#question", "Quel est le délai de CLO-PLA-001 ?")
         await page.keyboard.press("Enter")
         answer = page.locator("article.answer[data-status=complete]")
-        await expect(answer).to_be_visible(timeout=60_000)
+        await expect(answer).to_be_visible(timeout=180_000)
         await page.wait_for_timeout(300)
         wrong += await examine(page, "answer", tmp_path)
         await answer.locator("a.cite").first.click()

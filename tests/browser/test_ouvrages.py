@@ -81,7 +81,7 @@ async def test_from_a_new_ouvrage_to_its_deletion(open_page: Open, tmp_path: Pat
         await page.reload()
         await expect(page.locator("h1")).to_contain_text(f"Mur {one}")
         await page.click("text=Supprimer")
-        await page.wait_for_url(re.compile(rf"{AT}$"), timeout=20_000)
+        await page.wait_for_url(re.compile(rf"{AT}$"))
         await page.goto(f"{AT}?q=ZC-{one}")
         await expect(page.locator("#results")).to_contain_text("Aucun résultat")
     assert not wrong, "\n".join(wrong)
@@ -97,7 +97,7 @@ async def test_the_tree_opens_by_keyboard(open_page: Open, tmp_path: Path, width
         chapter = page.locator("summary:has(.code:text-is('CLO-PLA'))")
         await chapter.focus()
         await page.keyboard.press("Enter")
-        await expect(page.locator("p.leaf", has_text="CLO-PLA-001")).to_be_visible(timeout=20_000)
+        await expect(page.locator("p.leaf", has_text="CLO-PLA-001")).to_be_visible()
         assert await examine(page, f"tree-{width}", tmp_path) == []
 
 

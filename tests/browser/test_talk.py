@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import EMAIL, PASSWORD, Open, sign_in
+from tests.browser.conftest import ANSWERS, EMAIL, PASSWORD, Open, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
 
@@ -41,17 +41,17 @@ async def test_an_answer_comes_word_by_word_and_opens_its_sources(open_page: Ope
         await expect(page).to_have_url(re.compile(r"/sessions/[0-9a-f-]{36}$"))
         text = page.locator("article.writing [data-text]")
         await expect(text).to_contain_text("Le prix")
-        lengths = [len(await text.inner_text())]
+        length = len(await text.inner_text())
         # The sources are there before the answer is.
         await expect(page.locator("#evidence .source").first).to_contain_text("CLO-PLA-001")
-        for _ in range(2):
-            await page.wait_for_timeout(300)
-            lengths.append(len(await text.inner_text()))
-        assert lengths == sorted(set(lengths)), "the text must grow while the reader watches"
+        for _ in range(2):  # the text grows while the reader watches
+            while (longer := len(await text.inner_text())) <= length:
+                await page.wait_for_timeout(50)
+            length = longer
         assert await page.locator("[data-stop]").is_visible()
 
         answer = page.locator("article.answer[data-status=complete]")
-        await expect(answer).to_be_visible(timeout=60_000)
+        await expect(answer).to_be_visible(timeout=180_000)
         await expect(answer.locator(".seal.waiting")).to_contain_text("pas encore validé")
         assert await page.locator("#question").evaluate("e => e === document.activeElement")
         await expect(page.locator("#spoken")).to_have_text("La réponse est complète.")
@@ -83,13 +83,13 @@ async def test_stopping_an_answer_keeps_what_was_written(open_page: Open) -> Non
         await expect(page.locator("article.writing [data-text]")).to_contain_text("mot après mot")
         await page.click("[data-stop]")
         stopped = page.locator("article.answer[data-status=stopped]")
-        await expect(stopped).to_be_visible(timeout=15_000)
+        await expect(stopped).to_be_visible()
         await expect(stopped).to_contain_text("Arrêtée : cette réponse est incomplète.")
-        assert 20 < len(await stopped.locator(".prose").inner_text()) < 2000
+        assert 20 < len(await stopped.locator(".prose").inner_text()) < len(ANSWERS["réponse longue sur"]) - 100
         await expect(page.locator("[data-send]")).to_be_visible()
         # The conversation goes on.
         await ask(page, "Quel est le délai ?")
-        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=60_000)
+        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=180_000)
 
 
 async def test_a_figure_that_is_nowhere_is_underlined_and_says_why(open_page: Open) -> None:
@@ -97,7 +97,7 @@ async def test_a_figure_that_is_nowhere_is_underlined_and_says_why(open_page: Op
         await page.goto("/ask/expert-btp")
         await ask(page, "Quel est le délai pour CLO-PLA-001 ?")
         doubt = page.locator("article.answer[data-status=complete] .doubt", has_text="999,99")
-        await expect(doubt).to_be_visible(timeout=60_000)
+        await expect(doubt).to_be_visible(timeout=180_000)
         why = page.locator(f"#{await doubt.get_attribute('aria-describedby')}")
         await expect(why).to_be_hidden()
         await doubt.focus()
@@ -113,7 +113,7 @@ async def test_an_example_is_asked_with_one_click(open_page: Open) -> None:
         await page.locator(".examples button").first.click()
         await expect(page).to_have_url(re.compile(r"/sessions/"))
         await expect(page.locator("article.answer")).to_be_visible()
-        await expect(page.locator("article.answer:not(.writing)")).to_be_visible(timeout=60_000)
+        await expect(page.locator("article.answer:not(.writing)")).to_be_visible(timeout=180_000)
 
 
 async def test_on_a_narrow_screen_the_evidence_slides_over_and_back(open_page: Open) -> None:
@@ -121,7 +121,7 @@ async def test_on_a_narrow_screen_the_evidence_slides_over_and_back(open_page: O
         await page.goto("/ask/expert-btp")
         await ask(page, "Quel est le prix de CLO-PLA-001 ?")
         cite = page.locator("article.answer[data-status=complete] a.cite").first
-        await expect(cite).to_be_visible(timeout=60_000)
+        await expect(cite).to_be_visible(timeout=180_000)
         await expect(page.locator("#evidence")).to_be_hidden()
         await cite.click()
         await expect(page.locator("#evidence .source.open")).to_be_visible()
@@ -135,7 +135,7 @@ async def test_without_script_everything_still_works(open_page: Open) -> None:
         await page.goto("/ask/expert-btp")
         await page.fill("#question", "Quel est le délai pour CLO-PLA-001 ?")
         await page.click(".composer .send")
-        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=60_000)
+        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=180_000)
         await page.locator("a.cite").first.click()
         await expect(page).to_have_url(re.compile(r"/messages/[0-9a-f-]+/sources/1$"))
         await expect(page.locator(".source.open")).to_be_visible()
@@ -145,7 +145,7 @@ async def test_a_conversation_is_deleted_with_ten_seconds_to_think(open_page: Op
     async with open_page() as page:
         await page.goto("/ask/expert-btp")
         await ask(page, "Quel est le délai de CLO-PLA-001 à supprimer ?")
-        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=60_000)
+        await expect(page.locator("article.answer[data-status=complete]")).to_be_visible(timeout=180_000)
         address = page.url
         await page.click(".title-menu summary")
         await page.click("text=Supprimer la conversation")
@@ -156,7 +156,7 @@ async def test_a_conversation_is_deleted_with_ten_seconds_to_think(open_page: Op
         await expect(page.locator(".toast")).to_contain_text("va être supprimée")
         # Leaving the page means it.
         await page.goto("/sessions")
-        for _ in range(20):
+        for _ in range(240):
             if "à supprimer" not in await page.locator("#all-sessions").inner_text():
                 break
             await page.wait_for_timeout(250)
@@ -170,7 +170,7 @@ async def test_retrieval_can_be_tried_without_a_model(open_page: Open) -> None:
         await page.fill("input[name=q]", "Quel est le prix de CLO-PLA-001 ?")
         await page.keyboard.press("Enter")
         hit = page.locator(".hit").first
-        await expect(hit).to_be_visible(timeout=30_000)
+        await expect(hit).to_be_visible()
         await expect(hit).to_contain_text("CLO-PLA-001")
         await expect(hit).to_contain_text("score")
         await expect(hit.locator("pre")).to_contain_text("Prix unitaire")
