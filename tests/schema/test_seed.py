@@ -109,6 +109,14 @@ async def test_every_column_of_the_seeds(own: Desk) -> None:
     assert {"fournitures", "main_oeuvres"} <= found.keys()
 
 
+async def test_what_the_seeds_store_is_in_tables_and_only_their_reports_are_views(own: Desk) -> None:
+    kinds = dict(
+        await own.rows("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public'")
+    )
+    views = {name for name in COLUMNS if kinds[name] == "VIEW"}
+    assert views == {"validation_dashboard", "validation_history", "workflow_metrics_summary"}
+
+
 async def test_every_index_default_and_function_of_the_seeds(own: Desk) -> None:
     indexes = {row[0] for row in await own.rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
     assert set(INDEXES.split()) - indexes == set()
