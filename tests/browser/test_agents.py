@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, Site
 from tests.browser.test_accessible import examine
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
@@ -18,7 +19,9 @@ LONG = 180_000
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
-async def test_from_the_form_to_its_first_prompt_again(open_page: Open, tmp_path: Path, width: int, theme: str) -> None:
+async def test_from_the_form_to_its_first_prompt_again(
+    open_page: Open, site: Site, tmp_path: Path, width: int, theme: str
+) -> None:
     slug = f"metreur-{uuid.uuid4().hex[:6]}"
     wrong: list[str] = []
     async with open_page(locale="fr", width=width, theme=theme, refused=True) as page:
@@ -41,6 +44,9 @@ async def test_from_the_form_to_its_first_prompt_again(open_page: Open, tmp_path
         await page.wait_for_url(re.compile(rf"/agents/{slug}$"))
         wrong += await examine(page, "overview", tmp_path)
 
+        # Until the worker has read the records into the new agent's collection there is nothing to answer from.
+        while not await asyncio.to_thread(site.search, slug, "CLO-PLA-001"):
+            await asyncio.sleep(0.5)
         await page.goto(f"/agents/{slug}/test")
         await page.fill("input[name=content]", "Quel est le prix de CLO-PLA-001 ?")
         await page.press("input[name=content]", "Enter")
