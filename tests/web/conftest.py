@@ -118,7 +118,13 @@ async def add_answer(
     """A question and its answer in *session*; *context* changes what the answer rests on."""
     row = await tx.one(dict, "SELECT id FROM ai_sessions WHERE uuid = %(u)s", u=session)
     added = await tx.one(
-        dict, chat.queries.add_exchange, session=row["id"], content="Quel est le prix ?", prompt_version=1
+        dict,
+        chat.queries.add_exchange,
+        session=row["id"],
+        content="Quel est le prix ?",
+        title="Prix",
+        seconds=60,
+        prompt_version=1,
     )
     if status != "streaming":
         await tx.run(

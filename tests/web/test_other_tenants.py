@@ -46,9 +46,9 @@ async def test_no_route_shows_or_changes_what_another_organisation_owns(
         ouvrage = await write.create(tx, {"code": SECRET, "name": SECRET, "unit": "U", "unit_price": Decimal("12.5")})
     prices = io.BytesIO(f"code;name;unit;unit_price\n{SECRET}-1;{SECRET};U;1,5\n".encode())
     file = await files.keep(house, mine.caller, f"{SECRET}.csv", prices)
-    found = await imports.looked_at(house, mine.caller, file)
+    found = await files.first_rows(house, mine.caller, file)
     async with house.db.transaction(mine.caller) as tx:
-        plan = await imports.proposed(tx, found, file.names)
+        plan = await imports.proposed(tx, found)
         await imports.save_mapping(tx, SECRET, plan, file.names)
         brought = await imports.begin(tx, file, plan)
     async with house.db.transaction(system(other.id)) as tx:
