@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import FastAPI
 
 from . import layout
 from .assets import Assets
-from .i18n import translations
+from .i18n import say
 
 
 def speech(locale: str) -> Callable[[str], str]:
     """What says a text in *locale*."""
-    return translations(locale).gettext
+    return partial(say, locale)
 
 
 def mount(site: FastAPI) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
-
-from ..tables.service import BadValue
+from collections.abc import Callable
 
 Say = Callable[[str], str]
 
@@ -34,7 +31,6 @@ VALUES = (
     _("there is no row %(row)s in %(table)s"),
     _("exists already"),
 )
-# The first that fits is taken: those that say least stand last.
 TEXTS = (
     _("code %(code)s stands in row %(row)s already"),
     _("code %(code)s exists already"),
@@ -82,41 +78,11 @@ TEXTS = (
     _("The worker fell silent %(times)s times; the job was given up."),
     _("line %(line)s: %(why)s"),
 )
-_NAMED = re.compile(r"%\((\w+)\)s")
 _FIELD = re.compile(r"([a-z][a-z0-9_]*(?:, [a-z][a-z0-9_]*)*): (.*)", re.DOTALL)
 
 
 def told(text: str, say: Say) -> str:
     """*text* as an import wrote it, in the language of *say*; as it stands when nobody foresaw it."""
-    if found := _matched(text, say, TEXTS):
-        return found
-    if (field := _FIELD.fullmatch(text)) and (found := _matched(field[2], say, (*VALUES, *_faults()))):
-        return f"{say(FIELDS.get(field[1], field[1]))} – {found}"
-    return text
-
-
-def _matched(text: str, say: Say, templates: tuple[str, ...]) -> str | None:
-    for template in templates:
-        if values := _pattern(template).fullmatch(text):
-            return say(template) % values.groupdict()
-    return None
-
-
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    """What finds the values in a text that was made of *template*."""
-    parts = _NAMED.split(template)
-    made = (re.escape(part) if place % 2 == 0 else f"(?P<{part}>.*)" for place, part in enumerate(parts))
-    return re.compile("".join(made), re.DOTALL)
-
-
-@cache
-def _faults() -> tuple[str, ...]:
-    """What tables of users say of a value."""
-
-    def below(kind: type[BadValue]) -> Iterator[type[BadValue]]:
-        for each in kind.__subclasses__():
-            yield each
-            yield from below(each)
-
-    return tuple(" ".join((kind.__doc__ or "").split()) for kind in below(BadValue))
+    if field := _FIELD.fullmatch(text):
+        return f"{say(FIELDS.get(field[1], field[1]))} – {say(field[2])}"
+    return say(text)
