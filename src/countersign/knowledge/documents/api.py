@@ -102,12 +102,12 @@ async def receive(app: App, caller: Caller, request: Request, key: str | None = 
         replace = UUID(str(form["replace"])) if form.get("replace") else None
     except ValueError:
         raise NoFile("“replace” is no document's uuid.") from None
+    hashes = await uploads.fingerprints(file.file for file in files) if key else []
     async with app.db.transaction(caller) as tx:
         if replace is not None:
             collection = (await service.document(tx, replace)).collection
         else:
             collection = await service.collection_of(tx, str(form.get("agent") or ""))
-        hashes = await uploads.fingerprints(file.file for file in files) if key else []
         seen = await once(tx, "document", key, [collection, replace, [file.filename for file in files], hashes])
         if seen.made is not None:
             return await uploads.taken_before(tx, collection, hashes)
