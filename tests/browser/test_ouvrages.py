@@ -101,6 +101,19 @@ async def test_the_tree_opens_by_keyboard(open_page: Open, tmp_path: Path, width
         assert await examine(page, f"tree-{width}", tmp_path) == []
 
 
+async def test_a_branch_opened_in_the_instant_it_comes_loads(open_page: Open) -> None:
+    async with open_page(locale="fr") as page:
+        await page.goto(f"{AT}/tree")
+        await page.evaluate(
+            """() => new MutationObserver(() => {
+                for (const code of document.querySelectorAll("summary .code"))
+                    if (code.textContent === "CLO-PLA") code.closest("details").open = true;
+            }).observe(document.body, { childList: true, subtree: true })"""
+        )
+        await page.locator("summary:has(.code:text-is('CLO'))").click()
+        await expect(page.locator("p.leaf", has_text="CLO-PLA-001")).to_be_visible()
+
+
 async def test_the_tree_is_read_without_script(open_page: Open) -> None:
     async with open_page(locale="fr", script=False) as page:
         await page.goto(f"{AT}/tree")

@@ -100,3 +100,8 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("form[data-live] select")) event.target.form.requestSubmit();
 });
 
+// -- a branch opened in the instant before htmx heard of it loads all the same
+
+document.addEventListener("htmx:load", (event) => {
+  for (const early of event.target.querySelectorAll("details[open][hx-get]")) window.htmx.trigger(early, "toggle");
+});
