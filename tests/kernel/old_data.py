@@ -123,6 +123,9 @@ ADDED: dict[int, str] = {
     13: """
         INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
     """,
+    14: """
+        UPDATE learned_dependencies SET found = '{}', changed_at = now();
+    """,
 }
 
 
