@@ -3059,6 +3059,12 @@ $$;
 
 COMMENT ON FUNCTION public.revoke_role(p_user bigint, p_role bigint) IS 'Takes a role away; false when the user did not have it.';
 
+CREATE FUNCTION public.row_print(p_row jsonb) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((jsonb_strip_nulls((p_row - '{id,tenant_id,created_at,updated_at,deleted_at}'::text[])))::text))::uuid;
+
+COMMENT ON FUNCTION public.row_print(p_row jsonb) IS 'A fingerprint of what a user''s row says; a column that is empty, or was added since and is, does not count.';
+
 CREATE FUNCTION public.settle_staging() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -3214,6 +3220,32 @@ $$;
 
 COMMENT ON FUNCTION public.system_config_defaults() IS 'Every key of system_config with its first value, type, limits and meaning.';
 
+CREATE FUNCTION public.take_back_table_rows(p_table bigint, p_import bigint, p_first bigint, p_last bigint, OUT gone bigint[], OUT restored bigint[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- Columns that the table lost since are left out; undoable_table_rows says whether anything else changed.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    columns text;
+BEGIN
+    EXECUTE format('WITH w AS (UPDATE %s r SET deleted_at = now() FROM import_changes c WHERE c.import_log_id = $1 AND c.table_id = $2'
+        ' AND c.id BETWEEN $3 AND $4 AND c.old_values IS NULL AND r.id = c.row_id AND r.deleted_at IS NULL RETURNING r.id)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation) USING p_import, p_table, p_first, p_last INTO gone;
+    SELECT string_agg(format('%I', d.name), ', ') INTO columns FROM dynamic_columns(p_table) d
+    WHERE d.name IN (SELECT jsonb_object_keys(c.old_values) FROM (
+        SELECT old_values FROM import_changes WHERE import_log_id = p_import AND old_values IS NOT NULL LIMIT 1) c);
+    restored := '{}';
+    IF columns IS NOT NULL THEN
+        EXECUTE format('WITH w AS (UPDATE %1$s r SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, c.old_values)) FROM import_changes c'
+            ' WHERE c.import_log_id = $1 AND c.table_id = $2 AND c.id BETWEEN $3 AND $4 AND c.old_values IS NOT NULL AND r.id = c.row_id'
+            ' AND r.deleted_at IS NULL RETURNING r.id) SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns)
+        USING p_import, p_table, p_first, p_last INTO restored;
+    END IF;
+END $_$;
+
+COMMENT ON FUNCTION public.take_back_table_rows(p_table bigint, p_import bigint, p_first bigint, p_last bigint, OUT gone bigint[], OUT restored bigint[]) IS 'A piece of what an import wrote is as before: rows that it added go, rows that it changed are put back.';
+
 CREATE FUNCTION public.touch_entries(p_kind text, p_ids bigint[]) RETURNS text[]
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -3239,6 +3271,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.trg_touch_updated_at() IS 'Trigger: updated_at is when the row last changed.';
+
+CREATE FUNCTION public.undoable_table_rows(p_table bigint, p_import bigint, OUT inserted bigint, OUT updated bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    relation text := dynamic_relation(p_table);
+    unused text;
+BEGIN
+    SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %s u WHERE u.%I = r.id AND u.deleted_at IS NULL)', f.conrelid::regclass, a.attname), '')
+    INTO unused
+    FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey) AND a.attname <> 'tenant_id'
+    WHERE f.contype = 'f' AND f.confrelid = relation::regclass
+      AND f.conrelid IN (SELECT to_regclass(format('dynamic.%I', t.table_name)) FROM dynamic_tables t WHERE t.tenant_id = current_tenant());
+    EXECUTE format('SELECT count(*) FILTER (WHERE c.old_values IS NULL%s), count(*) FILTER (WHERE c.old_values IS NOT NULL)'
+        ' FROM import_changes c JOIN %s r ON r.id = c.row_id AND r.deleted_at IS NULL AND row_print(to_jsonb(r)) = c.left_as'
+        ' WHERE c.import_log_id = $1 AND c.table_id = $2', coalesce(unused, ''), relation)
+    USING p_import, p_table INTO inserted, updated;
+END $_$;
+
+COMMENT ON FUNCTION public.undoable_table_rows(p_table bigint, p_import bigint, OUT inserted bigint, OUT updated bigint) IS 'How many rows of a user''s table are as an import left them: those it added and nothing refers to, those it changed.';
 
 CREATE FUNCTION public.unit_measure(p_unit text, OUT factor numeric, OUT measure text) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -3447,29 +3500,34 @@ END $$;
 
 COMMENT ON FUNCTION public.watch_learned_tree() IS 'Trigger: an ouvrage whose composition or children changed is compared with what was learned from it.';
 
-CREATE FUNCTION public.write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer) RETURNS bigint[]
+CREATE FUNCTION public.write_table_rows(p_table bigint, p_import bigint, p_given text[], p_update boolean, p_after integer, p_last integer) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $_$
+-- In one statement everything but w reads the rows as they were before.
 DECLARE
     relation text := dynamic_relation(p_table);
     columns text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(p_given) AS n);
     cells text := (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n);
     piece text := ' FROM pg_temp.import_rows r JOIN pg_temp.import_staging s ON s.row_number = r."#row" AND s.error IS NULL'
                   ' WHERE s.row_number > $1 AND s.row_number <= $2 AND ';
+    keep text := 'INSERT INTO import_changes (import_log_id, table_id, row_id, old_values, left_as) SELECT $3, $4, w.id, %s, row_print(to_jsonb(w)) FROM w%s';
     changed bigint[] := '{}';
     added bigint[];
 BEGIN
     IF p_update THEN
-        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.id)'
-            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO changed;
+        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.*), kept AS (%s)'
+            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep,
+                '(SELECT jsonb_object_agg(n, to_jsonb(o) -> n) FROM unnest($5) AS n)', format(' JOIN %s o ON o.id = w.id', relation)))
+        USING p_after, p_last, p_import, p_table, p_given INTO changed;
     END IF;
-    EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING id)'
-        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO added;
+    EXECUTE format('WITH w AS (INSERT INTO %s AS t (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING t.*), kept AS (%s)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep, 'NULL', ''))
+    USING p_after, p_last, p_import, p_table INTO added;
     RETURN changed || added;
 END $_$;
 
-COMMENT ON FUNCTION public.write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer) IS 'Writes a piece of what is staged; the rows that are new or changed.';
+COMMENT ON FUNCTION public.write_table_rows(p_table bigint, p_import bigint, p_given text[], p_update boolean, p_after integer, p_last integer) IS 'Writes a piece of what is staged, and keeps what was there before; the rows that are new or changed.';
 
 CREATE TEXT SEARCH CONFIGURATION public.french_unaccent (
     PARSER = pg_catalog."default" );
@@ -4207,6 +4265,29 @@ COMMENT ON TABLE public.human_validations IS 'Requests for a person''s decision 
 
 ALTER TABLE public.human_validations ALTER COLUMN human_validations_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.human_validations_human_validations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.import_changes (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    import_log_id bigint NOT NULL,
+    table_id bigint NOT NULL,
+    row_id bigint NOT NULL,
+    old_values jsonb,
+    left_as uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.import_changes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_changes IS 'Rows of users'' tables as imports found and left them: old_values is NULL for a row that was added, left_as a fingerprint of the row after.';
+
+ALTER TABLE public.import_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_changes_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -5720,6 +5801,9 @@ ALTER TABLE ONLY public.human_validations
 ALTER TABLE ONLY public.human_validations
     ADD CONSTRAINT human_validations_validation_id_key UNIQUE (validation_id);
 
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_pkey PRIMARY KEY (id);
 
@@ -6117,6 +6201,10 @@ CREATE INDEX idx_human_validations_task_id ON public.human_validations USING btr
 CREATE INDEX idx_human_validations_tenant ON public.human_validations USING btree (tenant_id, created_at DESC);
 
 CREATE INDEX idx_human_validations_validation_id ON public.human_validations USING btree (validation_id);
+
+CREATE INDEX idx_import_changes_import ON public.import_changes USING btree (import_log_id, id);
+
+CREATE INDEX idx_import_changes_table ON public.import_changes USING btree (table_id);
 
 CREATE INDEX idx_import_errors_import ON public.import_errors USING btree (import_log_id, row_number);
 
@@ -6729,6 +6817,15 @@ ALTER TABLE ONLY public.human_validations
 ALTER TABLE ONLY public.human_validations
     ADD CONSTRAINT human_validations_tenant_id_task_run_id_fkey FOREIGN KEY (tenant_id, task_run_id) REFERENCES public.task_runs(tenant_id, tasks_runs_id);
 
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_import_log_id_fkey FOREIGN KEY (tenant_id, import_log_id) REFERENCES public.import_logs(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_table_id_fkey FOREIGN KEY (tenant_id, table_id) REFERENCES public.dynamic_tables(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
@@ -7018,6 +7115,8 @@ ALTER TABLE public.human_validation_responses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.human_validations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.import_changes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.import_errors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_file_parts ENABLE ROW LEVEL SECURITY;
@@ -7105,6 +7204,8 @@ CREATE POLICY system_all ON public.events TO countersign_system USING (true) WIT
 CREATE POLICY system_all ON public.human_validation_responses TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.human_validations TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.import_changes TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.import_errors TO countersign_system USING (true) WITH CHECK (true);
 
@@ -7239,6 +7340,8 @@ CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id 
 CREATE POLICY tenant_only ON public.human_validation_responses TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.human_validations TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.import_changes TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.import_errors TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -7643,6 +7746,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.human_validations TO countersi
 
 GRANT USAGE ON SEQUENCE public.human_validations_human_validations_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.human_validations_human_validations_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_changes TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_changes TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.import_changes_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.import_changes_id_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_errors TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_errors TO countersign_system;

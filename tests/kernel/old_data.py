@@ -124,6 +124,10 @@ ADDED: dict[int, str] = {
         INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
     """,
     14: """
+        INSERT INTO import_changes (import_log_id, table_id, row_id, left_as)
+        SELECT l.id, t.id, 1, gen_random_uuid() FROM import_logs l, dynamic_tables t;
+    """,
+    15: """
         UPDATE learned_dependencies SET found = '{}', changed_at = now();
     """,
 }
