@@ -3985,12 +3985,15 @@ CREATE TABLE public.document_chunks (
     char_start integer,
     char_end integer,
     token_count integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_page integer
 );
 
 ALTER TABLE ONLY public.document_chunks FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.document_chunks IS 'Passages of a document, in order, with the headings above them.';
+
+COMMENT ON COLUMN public.document_chunks.last_page IS 'The page on which the passage ends, where that is not the one on which it begins.';
 
 ALTER TABLE public.document_chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.document_chunks_id_seq

@@ -130,6 +130,9 @@ ADDED: dict[int, str] = {
     15: """
         UPDATE learned_dependencies SET found = '{}', changed_at = now();
     """,
+    16: """
+        UPDATE document_chunks SET page = 1, last_page = 2;
+    """,
 }
 
 
