@@ -123,6 +123,9 @@ ADDED: dict[int, str] = {
     13: """
         INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
     """,
+    14: """
+        INSERT INTO session_shares (session_id, last_message_id) SELECT session_id, max(id) FROM ai_messages GROUP BY session_id;
+    """,
 }
 
 
