@@ -1515,6 +1515,19 @@ $$;
 
 COMMENT ON FUNCTION public.forget_entries(p_kind text, p_ids bigint[]) IS 'These rows are gone: no search finds them from now on. Returns their collections.';
 
+CREATE FUNCTION public.forget_learned() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE index_entries SET deleted_at = now()
+    WHERE tenant_id = NEW.tenant_id AND collection = 'learned_responses' AND source_table = 'learned_responses'
+      AND source_id = NEW.id AND deleted_at IS NULL;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.forget_learned() IS 'Trigger: a learned answer that is no longer active is found no more.';
+
 CREATE FUNCTION public.four_eyes_apply() RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'public', 'pg_temp'
@@ -2126,6 +2139,58 @@ $$;
 
 COMMENT ON FUNCTION public.known_vectors(p_embedder text, p_backend text, p_hashes bytea[]) IS 'Points, of whichever tenant, whose text has this hash: who knows the hash has the text.';
 
+CREATE FUNCTION public.learned_below(p_rows bigint[]) RETURNS SETOF bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE below AS (
+        SELECT k.component_id AS id FROM ouvrage_components k WHERE k.parent_id = ANY (p_rows)
+        UNION
+        SELECT k.component_id FROM below b JOIN ouvrage_components k ON k.parent_id = b.id
+    )
+    SELECT id FROM below
+$$;
+
+COMMENT ON FUNCTION public.learned_below(p_rows bigint[]) IS 'Ouvrages that these are made of, at any depth.';
+
+CREATE FUNCTION public.learned_facts(p_tenant bigint, p_table text, p_rows bigint[]) RETURNS TABLE(row_id bigint, facts jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+BEGIN
+    IF p_table = 'ouvrages' THEN
+        -- « composition » and « children » are what makes a price without standing in the row.
+        RETURN QUERY
+            SELECT o.id, jsonb_build_object('code', o.code, 'name', o.name, 'description', o.description, 'type', o.type,
+                       'category', o.category, 'subcategory', o.subcategory, 'unit', o.unit, 'unit_price', o.unit_price::text,
+                       'currency', o.currency, 'technical_specs', nullif(o.technical_specs, '{}')::text,
+                       'composition', (SELECT string_agg(format('%s × %s %s', c.code, trim_scale(k.quantity), coalesce(k.unit, c.unit)), E'\n' ORDER BY c.code)
+                                       FROM ouvrage_components k JOIN ouvrages c ON c.id = k.component_id WHERE k.parent_id = o.id),
+                       'children', (SELECT string_agg(b.code, E'\n' ORDER BY b.code) FROM ouvrages b
+                                    WHERE b.parent_id = o.id AND b.tenant_id = o.tenant_id AND b.deleted_at IS NULL))
+            FROM ouvrages o WHERE o.id = ANY (p_rows) AND o.tenant_id = p_tenant AND o.deleted_at IS NULL;
+    ELSIF p_table = 'document_chunks' THEN
+        RETURN QUERY
+            SELECT c.id, jsonb_build_object('title', d.title, 'content', c.content)
+            FROM document_chunks c JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL
+            WHERE c.id = ANY (p_rows) AND c.tenant_id = p_tenant;
+    ELSIF to_regclass(format('dynamic.%I', p_table)) IS NOT NULL
+          AND EXISTS (SELECT FROM dynamic_tables t WHERE t.table_name = p_table AND t.tenant_id = p_tenant) THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT r.id, (SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each_text(to_jsonb(r)) f'
+            ' WHERE f.key <> ALL (''{id,tenant_id,created_at,updated_at,deleted_at}''))'
+            ' FROM dynamic.%I r WHERE r.id = ANY ($1) AND r.tenant_id = $2 AND r.deleted_at IS NULL', p_table) USING p_rows, p_tenant;
+    END IF;
+END $_$;
+
+COMMENT ON FUNCTION public.learned_facts(p_tenant bigint, p_table text, p_rows bigint[]) IS 'What live records say; those that are gone are missing.';
+
+CREATE FUNCTION public.learned_pick(p_facts jsonb, p_columns text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT jsonb_object_agg(c.c, (learned_pick.p_facts -> c.c)) AS jsonb_object_agg FROM unnest(learned_pick.p_columns) c(c));
+
+COMMENT ON FUNCTION public.learned_pick(p_facts jsonb, p_columns text[]) IS 'Some columns of what a record says.';
+
 CREATE FUNCTION public.lexical_scores(p_collection text, p_question text, p_kinds text[], p_entries bigint[]) RETURNS TABLE(entry_no bigint, score double precision)
     LANGUAGE sql STABLE ROWS 40
     SET search_path TO 'public', 'pg_temp'
@@ -2678,6 +2743,55 @@ $$;
 
 COMMENT ON FUNCTION public.question_terms(p_collection text, p_question text, p_kinds text[]) IS 'Words of a question that the collection knows, rarest first, with their inverse document frequency.';
 
+CREATE FUNCTION public.recheck_learned(p_tenant bigint, p_table text, p_rows bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    suspended bigint[];
+BEGIN
+    IF p_table = 'document_chunks' THEN
+        -- A document that came again with the same passage in it says the same.
+        UPDATE learned_dependencies d SET row_id = again.id
+        FROM document_chunks c
+        JOIN documents was ON was.id = c.document_id AND was.deleted_at IS NOT NULL
+        CROSS JOIN LATERAL (
+            SELECT n.id FROM documents o JOIN document_chunks n ON n.document_id = o.id AND n.content = c.content
+            WHERE o.tenant_id = was.tenant_id AND o.collection = was.collection AND o.source = was.source
+              AND o.title = was.title AND o.deleted_at IS NULL ORDER BY o.id DESC, n.position LIMIT 1) AS again
+        WHERE d.tenant_id = p_tenant AND d.source_table = p_table AND d.row_id = ANY (p_rows) AND c.id = d.row_id
+          AND NOT EXISTS (SELECT FROM learned_dependencies e WHERE e.learned_response_id = d.learned_response_id
+                          AND e.source_table = p_table AND e.row_id = again.id);
+    END IF;
+    WITH now_said AS MATERIALIZED (
+        SELECT f.row_id, f.facts FROM learned_facts(p_tenant, p_table, p_rows) f
+    ), differing AS (
+        UPDATE learned_dependencies d SET found = learned_pick(said.facts, d.columns), changed_at = now()
+        FROM learned_dependencies own
+        JOIN learned_responses l ON l.id = own.learned_response_id AND l.status IN ('active', 'suspended')
+        LEFT JOIN now_said said ON said.row_id = own.row_id
+        WHERE d.id = own.id AND own.tenant_id = p_tenant AND own.source_table = p_table AND own.row_id = ANY (p_rows)
+          AND learned_pick(said.facts, own.columns) IS DISTINCT FROM own.snapshot
+          AND (own.changed_at IS NULL OR learned_pick(said.facts, own.columns) IS DISTINCT FROM own.found)
+        RETURNING d.learned_response_id AS id, coalesce(d.snapshot ->> 'code', d.snapshot ->> 'name', d.snapshot ->> 'title',
+                      d.source_table || ' ' || d.row_id) AS label,
+                  CASE WHEN said.facts IS NULL THEN 'gone' ELSE (
+                      SELECT string_agg(c, ', ') FROM unnest(d.columns) AS c WHERE said.facts -> c IS DISTINCT FROM d.snapshot -> c) END AS what
+    ), stopped AS (
+        UPDATE learned_responses l SET status = 'suspended', suspended_at = now(), status_reason = left(why.reason, 500)
+        FROM (SELECT id, string_agg(format('%s (%s)', label, what), ', ' ORDER BY label) AS reason FROM differing GROUP BY id) AS why
+        WHERE l.id = why.id AND l.status = 'active'
+        RETURNING l.id
+    )
+    SELECT array_agg(id) INTO suspended FROM stopped;
+    IF suspended IS NOT NULL THEN
+        INSERT INTO jobs (tenant_id, name, args, max_attempts, actor_id)
+        VALUES (p_tenant, 'learning.suspended', jsonb_build_object('learned', suspended), 5, current_actor());
+    END IF;
+END $$;
+
+COMMENT ON FUNCTION public.recheck_learned(p_tenant bigint, p_table text, p_rows bigint[]) IS 'Suspends what was learned from these records if they say something else now, and keeps what they say.';
+
 CREATE FUNCTION public.record_ai_call(provider text, model text, operation text, token_usage jsonb, success boolean, cost_usd numeric DEFAULT NULL::numeric, price_version text DEFAULT NULL::text, prompt text DEFAULT NULL::text, response text DEFAULT NULL::text, latency_ms integer DEFAULT NULL::integer, ttft_ms integer DEFAULT NULL::integer, error text DEFAULT NULL::text, message_id bigint DEFAULT NULL::bigint, run_step_id bigint DEFAULT NULL::bigint, agent_id bigint DEFAULT NULL::bigint, session_id bigint DEFAULT NULL::bigint, task_id bigint DEFAULT NULL::bigint, task_run_id bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -2954,6 +3068,18 @@ END $$;
 
 COMMENT ON FUNCTION public.require_cover(p_permissions text[], p_super boolean) IS 'Refuses unless the actor holds all of these permissions.';
 
+CREATE FUNCTION public.revoke_rejected() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE learned_responses SET status = 'revoked', status_reason = coalesce(NEW.rejection_reason, 'rejected')
+    WHERE tenant_id = NEW.tenant_id AND message_id = NEW.id AND status IN ('active', 'suspended');
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.revoke_rejected() IS 'Trigger: what was learned from an answer goes when the answer is rejected.';
+
 CREATE FUNCTION public.revoke_role(p_user bigint, p_role bigint) RETURNS boolean
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -2963,6 +3089,12 @@ CREATE FUNCTION public.revoke_role(p_user bigint, p_role bigint) RETURNS boolean
 $$;
 
 COMMENT ON FUNCTION public.revoke_role(p_user bigint, p_role bigint) IS 'Takes a role away; false when the user did not have it.';
+
+CREATE FUNCTION public.row_print(p_row jsonb) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (md5((jsonb_strip_nulls((p_row - '{id,tenant_id,created_at,updated_at,deleted_at}'::text[])))::text))::uuid;
+
+COMMENT ON FUNCTION public.row_print(p_row jsonb) IS 'A fingerprint of what a user''s row says; a column that is empty, or was added since and is, does not count.';
 
 CREATE FUNCTION public.settle_staging() RETURNS void
     LANGUAGE plpgsql
@@ -3119,6 +3251,32 @@ $$;
 
 COMMENT ON FUNCTION public.system_config_defaults() IS 'Every key of system_config with its first value, type, limits and meaning.';
 
+CREATE FUNCTION public.take_back_table_rows(p_table bigint, p_import bigint, p_first bigint, p_last bigint, OUT gone bigint[], OUT restored bigint[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+-- Columns that the table lost since are left out; undoable_table_rows says whether anything else changed.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    columns text;
+BEGIN
+    EXECUTE format('WITH w AS (UPDATE %s r SET deleted_at = now() FROM import_changes c WHERE c.import_log_id = $1 AND c.table_id = $2'
+        ' AND c.id BETWEEN $3 AND $4 AND c.old_values IS NULL AND r.id = c.row_id AND r.deleted_at IS NULL RETURNING r.id)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation) USING p_import, p_table, p_first, p_last INTO gone;
+    SELECT string_agg(format('%I', d.name), ', ') INTO columns FROM dynamic_columns(p_table) d
+    WHERE d.name IN (SELECT jsonb_object_keys(c.old_values) FROM (
+        SELECT old_values FROM import_changes WHERE import_log_id = p_import AND old_values IS NOT NULL LIMIT 1) c);
+    restored := '{}';
+    IF columns IS NOT NULL THEN
+        EXECUTE format('WITH w AS (UPDATE %1$s r SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, c.old_values)) FROM import_changes c'
+            ' WHERE c.import_log_id = $1 AND c.table_id = $2 AND c.id BETWEEN $3 AND $4 AND c.old_values IS NOT NULL AND r.id = c.row_id'
+            ' AND r.deleted_at IS NULL RETURNING r.id) SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns)
+        USING p_import, p_table, p_first, p_last INTO restored;
+    END IF;
+END $_$;
+
+COMMENT ON FUNCTION public.take_back_table_rows(p_table bigint, p_import bigint, p_first bigint, p_last bigint, OUT gone bigint[], OUT restored bigint[]) IS 'A piece of what an import wrote is as before: rows that it added go, rows that it changed are put back.';
+
 CREATE FUNCTION public.touch_entries(p_kind text, p_ids bigint[]) RETURNS text[]
     LANGUAGE sql
     SET search_path TO 'public', 'pg_temp'
@@ -3144,6 +3302,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.trg_touch_updated_at() IS 'Trigger: updated_at is when the row last changed.';
+
+CREATE FUNCTION public.undoable_table_rows(p_table bigint, p_import bigint, OUT inserted bigint, OUT updated bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    relation text := dynamic_relation(p_table);
+    unused text;
+BEGIN
+    SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %s u WHERE u.%I = r.id AND u.deleted_at IS NULL)', f.conrelid::regclass, a.attname), '')
+    INTO unused
+    FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey) AND a.attname <> 'tenant_id'
+    WHERE f.contype = 'f' AND f.confrelid = relation::regclass
+      AND f.conrelid IN (SELECT to_regclass(format('dynamic.%I', t.table_name)) FROM dynamic_tables t WHERE t.tenant_id = current_tenant());
+    EXECUTE format('SELECT count(*) FILTER (WHERE c.old_values IS NULL%s), count(*) FILTER (WHERE c.old_values IS NOT NULL)'
+        ' FROM import_changes c JOIN %s r ON r.id = c.row_id AND r.deleted_at IS NULL AND row_print(to_jsonb(r)) = c.left_as'
+        ' WHERE c.import_log_id = $1 AND c.table_id = $2', coalesce(unused, ''), relation)
+    USING p_import, p_table INTO inserted, updated;
+END $_$;
+
+COMMENT ON FUNCTION public.undoable_table_rows(p_table bigint, p_import bigint, OUT inserted bigint, OUT updated bigint) IS 'How many rows of a user''s table are as an import left them: those it added and nothing refers to, those it changed.';
 
 CREATE FUNCTION public.unit_measure(p_unit text, OUT factor numeric, OUT measure text) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -3250,29 +3429,136 @@ END $$;
 
 COMMENT ON FUNCTION public.vector_table(p_name text) IS 'The table that a name or an alias means. Raises unknown-collection.';
 
-CREATE FUNCTION public.write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer) RETURNS bigint[]
+CREATE FUNCTION public.watch_learned_documents() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    touched record;
+BEGIN
+    FOR touched IN
+        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
+        FROM old_rows o
+        JOIN new_rows n ON n.id = o.id AND (n.deleted_at, n.title) IS DISTINCT FROM (o.deleted_at, o.title)
+        JOIN document_chunks c ON c.document_id = o.id
+        JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = 'document_chunks' AND d.row_id = c.id
+        GROUP BY d.tenant_id
+    LOOP
+        PERFORM recheck_learned(touched.tenant_id, 'document_chunks', touched.rows);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.watch_learned_documents() IS 'Trigger: passages of a document that left or has another title are compared with what was learned from them.';
+
+CREATE FUNCTION public.watch_learned_rows() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- One look a statement: an import of thousands of rows asks once which of them anything was learned from.
+DECLARE
+    touched record;
+BEGIN
+    FOR touched IN
+        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
+        FROM (SELECT id, tenant_id FROM old_rows) o
+        JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = TG_TABLE_NAME AND d.row_id = o.id
+        GROUP BY d.tenant_id
+    LOOP
+        PERFORM recheck_learned(touched.tenant_id, TG_TABLE_NAME, touched.rows);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.watch_learned_rows() IS 'Trigger: records that changed or went are compared with what was learned from them.';
+
+CREATE FUNCTION public.watch_learned_table(p_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- Needs the owner. A table of users is watched from the first answer that is learned from it.
+DECLARE
+    relation regclass := to_regclass(format('dynamic.%I', p_table));
+BEGIN
+    IF relation IS NULL OR NOT EXISTS (SELECT FROM dynamic_tables t WHERE t.table_name = p_table AND t.tenant_id = current_tenant())
+       OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = relation AND g.tgname = 'learned_changed') THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TRIGGER learned_changed AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows'
+                   ' FOR EACH STATEMENT EXECUTE FUNCTION watch_learned_rows()', relation);
+    EXECUTE format('CREATE TRIGGER learned_gone AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows'
+                   ' FOR EACH STATEMENT EXECUTE FUNCTION watch_learned_rows()', relation);
+END $$;
+
+COMMENT ON FUNCTION public.watch_learned_table(p_table text) IS 'Begins to watch a table of the caller''s tenant.';
+
+CREATE FUNCTION public.watch_learned_tables() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    touched record;
+BEGIN
+    FOR touched IN
+        SELECT d.tenant_id, d.source_table, array_agg(DISTINCT d.row_id) AS rows
+        FROM learned_dependencies d WHERE d.tenant_id = OLD.tenant_id AND d.source_table = OLD.table_name GROUP BY 1, 2
+    LOOP
+        PERFORM recheck_learned(touched.tenant_id, touched.source_table, touched.rows);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.watch_learned_tables() IS 'Trigger: a table of users that lost a column, or is gone, is compared with what was learned from it.';
+
+CREATE FUNCTION public.watch_learned_tree() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+-- What stands above a changed ouvrage or composition has changed too: what it is made of, what stands below it.
+DECLARE
+    touched record;
+BEGIN
+    FOR touched IN
+        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
+        FROM (SELECT DISTINCT tenant_id, parent_id FROM new_rows WHERE parent_id IS NOT NULL) n
+        JOIN learned_dependencies d ON d.tenant_id = n.tenant_id AND d.source_table = 'ouvrages' AND d.row_id = n.parent_id
+        GROUP BY d.tenant_id
+    LOOP
+        PERFORM recheck_learned(touched.tenant_id, 'ouvrages', touched.rows);
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.watch_learned_tree() IS 'Trigger: an ouvrage whose composition or children changed is compared with what was learned from it.';
+
+CREATE FUNCTION public.write_table_rows(p_table bigint, p_import bigint, p_given text[], p_update boolean, p_after integer, p_last integer) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $_$
+-- In one statement everything but w reads the rows as they were before.
 DECLARE
     relation text := dynamic_relation(p_table);
     columns text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(p_given) AS n);
     cells text := (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n);
     piece text := ' FROM pg_temp.import_rows r JOIN pg_temp.import_staging s ON s.row_number = r."#row" AND s.error IS NULL'
                   ' WHERE s.row_number > $1 AND s.row_number <= $2 AND ';
+    keep text := 'INSERT INTO import_changes (import_log_id, table_id, row_id, old_values, left_as) SELECT $3, $4, w.id, %s, row_print(to_jsonb(w)) FROM w%s';
     changed bigint[] := '{}';
     added bigint[];
 BEGIN
     IF p_update THEN
-        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.id)'
-            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO changed;
+        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.*), kept AS (%s)'
+            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep,
+                '(SELECT jsonb_object_agg(n, to_jsonb(o) -> n) FROM unnest($5) AS n)', format(' JOIN %s o ON o.id = w.id', relation)))
+        USING p_after, p_last, p_import, p_table, p_given INTO changed;
     END IF;
-    EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING id)'
-        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO added;
+    EXECUTE format('WITH w AS (INSERT INTO %s AS t (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING t.*), kept AS (%s)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep, 'NULL', ''))
+    USING p_after, p_last, p_import, p_table INTO added;
     RETURN changed || added;
 END $_$;
 
-COMMENT ON FUNCTION public.write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer) IS 'Writes a piece of what is staged; the rows that are new or changed.';
+COMMENT ON FUNCTION public.write_table_rows(p_table bigint, p_import bigint, p_given text[], p_update boolean, p_after integer, p_last integer) IS 'Writes a piece of what is staged, and keeps what was there before; the rows that are new or changed.';
 
 CREATE TEXT SEARCH CONFIGURATION public.french_unaccent (
     PARSER = pg_catalog."default" );
@@ -3731,12 +4017,15 @@ CREATE TABLE public.document_chunks (
     char_start integer,
     char_end integer,
     token_count integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_page integer
 );
 
 ALTER TABLE ONLY public.document_chunks FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.document_chunks IS 'Passages of a document, in order, with the headings above them.';
+
+COMMENT ON COLUMN public.document_chunks.last_page IS 'The page on which the passage ends, where that is not the one on which it begins.';
 
 ALTER TABLE public.document_chunks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.document_chunks_id_seq
@@ -4011,6 +4300,29 @@ COMMENT ON TABLE public.human_validations IS 'Requests for a person''s decision 
 
 ALTER TABLE public.human_validations ALTER COLUMN human_validations_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.human_validations_human_validations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.import_changes (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    import_log_id bigint NOT NULL,
+    table_id bigint NOT NULL,
+    row_id bigint NOT NULL,
+    old_values jsonb,
+    left_as uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.import_changes FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.import_changes IS 'Rows of users'' tables as imports found and left them: old_values is NULL for a row that was added, left_as a fingerprint of the row after.';
+
+ALTER TABLE public.import_changes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.import_changes_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -4341,12 +4653,17 @@ CREATE TABLE public.learned_dependencies (
     columns_hash character varying(64) NOT NULL,
     snapshot jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    found jsonb,
+    changed_at timestamp with time zone,
+    CONSTRAINT chk_found_when CHECK (((found IS NULL) OR (changed_at IS NOT NULL))),
     CONSTRAINT learned_dependencies_columns_check CHECK ((cardinality(columns) > 0))
 );
 
 ALTER TABLE ONLY public.learned_dependencies FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.learned_dependencies IS 'The rows, and the columns of them, on which a learned answer rests; snapshot is what they said then.';
+
+COMMENT ON COLUMN public.learned_dependencies.found IS 'What the row says since changed_at instead of snapshot; NULL with a changed_at: it is gone.';
 
 ALTER TABLE public.learned_dependencies ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.learned_dependencies_id_seq
@@ -5543,6 +5860,9 @@ ALTER TABLE ONLY public.human_validations
 ALTER TABLE ONLY public.human_validations
     ADD CONSTRAINT human_validations_validation_id_key UNIQUE (validation_id);
 
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_pkey PRIMARY KEY (id);
 
@@ -5952,6 +6272,10 @@ CREATE INDEX idx_human_validations_tenant ON public.human_validations USING btre
 
 CREATE INDEX idx_human_validations_validation_id ON public.human_validations USING btree (validation_id);
 
+CREATE INDEX idx_import_changes_import ON public.import_changes USING btree (import_log_id, id);
+
+CREATE INDEX idx_import_changes_table ON public.import_changes USING btree (table_id);
+
 CREATE INDEX idx_import_errors_import ON public.import_errors USING btree (import_log_id, row_number);
 
 CREATE INDEX idx_import_logs_created ON public.import_logs USING btree (created_at DESC);
@@ -6194,6 +6518,8 @@ CREATE TRIGGER ai_messages_count AFTER INSERT OR DELETE ON public.ai_messages FO
 
 CREATE TRIGGER ai_messages_keep BEFORE UPDATE ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.keep_message();
 
+CREATE TRIGGER ai_messages_revoke_learned AFTER UPDATE OF validation_status ON public.ai_messages FOR EACH ROW WHEN ((((new.validation_status)::text = 'rejected'::text) AND ((old.validation_status)::text = 'learned'::text))) EXECUTE FUNCTION public.revoke_rejected();
+
 CREATE TRIGGER ai_messages_transition BEFORE UPDATE OF status ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.check_transition('ai_message', 'status');
 
 CREATE TRIGGER ai_messages_validation BEFORE UPDATE OF validation_status ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.check_transition('answer_validation', 'validation_status');
@@ -6210,13 +6536,23 @@ CREATE TRIGGER application_logs_insert_only BEFORE DELETE OR UPDATE ON public.ap
 
 CREATE TRIGGER audit_logs_insert_only BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER document_chunks_learned_changed AFTER UPDATE ON public.document_chunks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_rows();
+
+CREATE TRIGGER document_chunks_learned_gone AFTER DELETE ON public.document_chunks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_rows();
+
 CREATE TRIGGER documents_begin BEFORE INSERT ON public.documents FOR EACH ROW EXECUTE FUNCTION public.check_transition('document', 'status');
+
+CREATE TRIGGER documents_learned_changed AFTER UPDATE ON public.documents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_documents();
 
 CREATE TRIGGER documents_touch BEFORE UPDATE ON public.documents FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
 CREATE TRIGGER documents_transition BEFORE UPDATE OF status ON public.documents FOR EACH ROW EXECUTE FUNCTION public.check_transition('document', 'status');
 
 CREATE CONSTRAINT TRIGGER dynamic_changes_apply AFTER INSERT ON public.dynamic_changes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.apply_dynamic_change();
+
+CREATE TRIGGER dynamic_tables_learned_changed AFTER UPDATE OF schema_definition ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.watch_learned_tables();
+
+CREATE TRIGGER dynamic_tables_learned_gone AFTER DELETE ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.watch_learned_tables();
 
 CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
@@ -6260,6 +6596,8 @@ CREATE TRIGGER learned_responses_begin BEFORE INSERT ON public.learned_responses
 
 CREATE TRIGGER learned_responses_first AFTER INSERT ON public.learned_responses FOR EACH ROW EXECUTE FUNCTION public.keep_learned_history();
 
+CREATE TRIGGER learned_responses_forget AFTER UPDATE OF status ON public.learned_responses FOR EACH ROW WHEN ((((new.status)::text <> 'active'::text) AND ((old.status)::text = 'active'::text))) EXECUTE FUNCTION public.forget_learned();
+
 CREATE TRIGGER learned_responses_history AFTER UPDATE ON public.learned_responses FOR EACH ROW WHEN (((((old.status)::text IS DISTINCT FROM (new.status)::text) OR (old.question IS DISTINCT FROM new.question)) OR (old.answer IS DISTINCT FROM new.answer))) EXECUTE FUNCTION public.keep_learned_history();
 
 CREATE TRIGGER learned_responses_touch BEFORE UPDATE OF question, answer, status ON public.learned_responses FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
@@ -6272,6 +6610,14 @@ CREATE TRIGGER ouvrage_components_history_changed AFTER UPDATE ON public.ouvrage
 
 CREATE TRIGGER ouvrage_components_history_removed AFTER DELETE ON public.ouvrage_components REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.keep_component_history();
 
+CREATE TRIGGER ouvrage_components_learned_added AFTER INSERT ON public.ouvrage_components REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
+CREATE TRIGGER ouvrage_components_learned_changed AFTER UPDATE ON public.ouvrage_components REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
+CREATE TRIGGER ouvrage_components_learned_left AFTER UPDATE ON public.ouvrage_components REFERENCING OLD TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
+CREATE TRIGGER ouvrage_components_learned_removed AFTER DELETE ON public.ouvrage_components REFERENCING OLD TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
 CREATE TRIGGER ouvrage_components_no_cycle AFTER INSERT ON public.ouvrage_components REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_component_cycle();
 
 CREATE TRIGGER ouvrage_components_no_cycle_later AFTER UPDATE ON public.ouvrage_components REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_component_cycle();
@@ -6281,6 +6627,16 @@ CREATE TRIGGER ouvrage_history_insert_only BEFORE DELETE OR UPDATE ON public.ouv
 CREATE TRIGGER ouvrages_history AFTER UPDATE ON public.ouvrages REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.keep_ouvrage_history();
 
 CREATE TRIGGER ouvrages_keep_place BEFORE UPDATE OF path, depth ON public.ouvrages FOR EACH ROW WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION public.keep_place();
+
+CREATE TRIGGER ouvrages_learned_below AFTER INSERT ON public.ouvrages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
+CREATE TRIGGER ouvrages_learned_changed AFTER UPDATE ON public.ouvrages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_rows();
+
+CREATE TRIGGER ouvrages_learned_gone AFTER DELETE ON public.ouvrages REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_rows();
+
+CREATE TRIGGER ouvrages_learned_moved_from AFTER UPDATE ON public.ouvrages REFERENCING OLD TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
+
+CREATE TRIGGER ouvrages_learned_moved_to AFTER UPDATE ON public.ouvrages REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION public.watch_learned_tree();
 
 CREATE TRIGGER ouvrages_move_descendants AFTER UPDATE OF parent_id ON public.ouvrages FOR EACH ROW WHEN ((old.path IS DISTINCT FROM new.path)) EXECUTE FUNCTION public.move_descendants();
 
@@ -6532,6 +6888,15 @@ ALTER TABLE ONLY public.human_validations
 
 ALTER TABLE ONLY public.human_validations
     ADD CONSTRAINT human_validations_tenant_id_task_run_id_fkey FOREIGN KEY (tenant_id, task_run_id) REFERENCES public.task_runs(tenant_id, tasks_runs_id);
+
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_import_log_id_fkey FOREIGN KEY (tenant_id, import_log_id) REFERENCES public.import_logs(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.import_changes
+    ADD CONSTRAINT import_changes_tenant_id_table_id_fkey FOREIGN KEY (tenant_id, table_id) REFERENCES public.dynamic_tables(tenant_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.import_errors
     ADD CONSTRAINT import_errors_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
@@ -6834,6 +7199,8 @@ ALTER TABLE public.human_validation_responses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.human_validations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.import_changes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.import_errors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.import_file_parts ENABLE ROW LEVEL SECURITY;
@@ -6923,6 +7290,8 @@ CREATE POLICY system_all ON public.events TO countersign_system USING (true) WIT
 CREATE POLICY system_all ON public.human_validation_responses TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.human_validations TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.import_changes TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.import_errors TO countersign_system USING (true) WITH CHECK (true);
 
@@ -7059,6 +7428,8 @@ CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id 
 CREATE POLICY tenant_only ON public.human_validation_responses TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.human_validations TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.import_changes TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.import_errors TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -7310,6 +7681,8 @@ GRANT ALL ON FUNCTION public.purge_jobs(p_older_than interval, p_most integer) T
 REVOKE ALL ON FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.purge_months(p_parent regclass, p_older_than interval, p_dry boolean) TO countersign_app;
 
+REVOKE ALL ON FUNCTION public.recheck_learned(p_tenant bigint, p_table text, p_rows bigint[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.record_sign_in_attempt(p_email text, p_ip inet, p_succeeded boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.record_sign_in_attempt(p_email text, p_ip inet, p_succeeded boolean) TO countersign_app;
 
@@ -7336,6 +7709,17 @@ GRANT ALL ON FUNCTION public.user_for_sign_in(p_email text) TO countersign_app;
 
 REVOKE ALL ON FUNCTION public.vector_stats(p_name text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.vector_stats(p_name text) TO countersign_app;
+
+REVOKE ALL ON FUNCTION public.watch_learned_documents() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.watch_learned_rows() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.watch_learned_table(p_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.watch_learned_table(p_table text) TO countersign_app;
+
+REVOKE ALL ON FUNCTION public.watch_learned_tables() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.watch_learned_tree() FROM PUBLIC;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agents TO countersign_system;
@@ -7452,6 +7836,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.human_validations TO countersi
 
 GRANT USAGE ON SEQUENCE public.human_validations_human_validations_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.human_validations_human_validations_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_changes TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_changes TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.import_changes_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.import_changes_id_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_errors TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.import_errors TO countersign_system;

@@ -124,6 +124,16 @@ ADDED: dict[int, str] = {
         INSERT INTO document_pieces (document_id, position, data) SELECT id, 0, 'x' FROM documents;
     """,
     14: """
+        INSERT INTO import_changes (import_log_id, table_id, row_id, left_as)
+        SELECT l.id, t.id, 1, gen_random_uuid() FROM import_logs l, dynamic_tables t;
+    """,
+    15: """
+        UPDATE learned_dependencies SET found = '{}', changed_at = now();
+    """,
+    16: """
+        UPDATE document_chunks SET page = 1, last_page = 2;
+    """,
+    17: """
         INSERT INTO session_shares (session_id, last_message_id) SELECT session_id, max(id) FROM ai_messages GROUP BY session_id;
     """,
 }

@@ -58,6 +58,7 @@ DEFINERS = {
     "drop_dynamic_table": "removes a table of the caller's tenant; needs the owner",
     "fail_document": "trigger",
     "alter_dynamic_table": "changes a table of the caller's tenant; needs the owner",
+    "watch_learned_table": "a trigger on a table of the caller's tenant; needs the owner",
 }
 # The index is derived from the records by SQL alone, and its collections are shared: index/ tests it.
 INDEX = "(index_|vector_)"
@@ -186,6 +187,7 @@ async def test_functions_that_run_as_somebody_else_are_few_and_known(own: Desk) 
         "build_dynamic_table",
         "alter_dynamic_table",
         "drop_dynamic_table",
+        "watch_learned_table",
     }
 
 

@@ -149,11 +149,17 @@ async def test_rows_go_into_a_table_of_ones_own(sample: Sample, visit: Visit, ho
         await work_off(house)
         done = (await client.get(begun.headers["location"])).text
         assert counts(done) == {"total": "2", "inserted": "1", "updated": "0", "unchanged": "0", "failed": "1"}
-        assert "Annuler cet import" not in done and "table=depot" in done
+        assert "Annuler cet import" in done and "table=depot" in done
     async with visit(replace(sample.caller, permissions=frozenset({"ouvrages.import"}))) as client:
         assert "<option>depot</option>" not in (await client.get(at)).text
         assert (await client.get(at, params={"table": "depot"})).status_code == 403
         assert (await client.post(at, data={**told, "action": "import"})).status_code == 403
+        undo = f"{begun.headers['location']}/undo"
+        assert (await client.post(undo, data={"csrf": CSRF})).status_code == 403
+    async with visit(sample.caller) as client:
+        assert (await client.post(undo, data={"csrf": CSRF})).status_code == 303
+        await work_off(house)
+        assert 'data-status="undone"' in (await client.get(begun.headers["location"])).text
 
 
 async def test_what_the_form_does_not_show_stays_in_the_mapping(sample: Sample, visit: Visit) -> None:

@@ -28,6 +28,7 @@ HEARTBEAT_SECONDS = 15.0
 F = TypeVar("F", bound=Callable[..., Any])
 Authenticate = Callable[[Request], Awaitable[Caller | None]]
 Render = Callable[[Request, CountersignError], Awaitable[Response]]
+Say = Callable[[Request, str], str]
 
 
 class Router(APIRouter):
@@ -135,22 +136,27 @@ Clean = Annotated[str, AfterValidator(_clean)]
 # -- errors
 
 
+def _is_for_programs(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/v1/", "/hooks/"))
+
+
 def wants_json(request: Request) -> bool:
     """Whether the answer should be JSON: the API always, a page only when asked."""
-    if request.url.path.startswith(("/api/", "/v1/", "/hooks/")):
+    if _is_for_programs(request):
         return True
     accept = request.headers.get("accept", "")
     return "json" in accept and "text/html" not in accept
 
 
 def problem(request: Request, error: CountersignError) -> JSONResponse:
-    """RFC 9457 problem details: type, title, status, detail, request id."""
+    """RFC 9457 problem details: type, title, status, detail, request id. A script of a page hears its language."""
+    say = cast("Say | None", getattr(request.app.state, "say_to", None))
     body = {
         "type": f"about:blank#{error.code}",
         "title": error.code.replace("-", " ").capitalize(),
         "status": error.status,
         "code": error.code,
-        "detail": error.detail,
+        "detail": error.detail if say is None or _is_for_programs(request) else say(request, error.detail),
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", None),
         **{key: value for key, value in error.extra.items() if value is not None},

@@ -7,6 +7,8 @@ from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
 from .imports import jobs as imports_jobs
 from .imports import undoing as imports_undoing
+from .learning import indexing as learning_indexing
+from .learning import jobs as learning_jobs
 from .ouvrages import indexing as ouvrages_indexing
 from .tables import indexing as tables_indexing
 
@@ -18,6 +20,8 @@ __all__ = [
     "documents_jobs",
     "imports_jobs",
     "imports_undoing",
+    "learning_indexing",
+    "learning_jobs",
     "ouvrages_indexing",
     "tables_indexing",
 ]

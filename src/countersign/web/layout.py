@@ -16,7 +16,7 @@ from ..kernel.access import Caller
 from ..kernel.errors import CountersignError
 from ..kernel.web import maybe_caller
 from .formats import zone_named
-from .i18n import LOCALES
+from .i18n import LOCALES, say
 from .templating import environment
 
 THEMES = ("auto", "light", "dark")
@@ -109,6 +109,12 @@ def context(request: Request) -> dict[str, Any]:
         "version": __version__,
         "zone": zone_named(request.cookies.get("tz")),
     }
+
+
+def say_to(request: Request, text: str) -> str:
+    """*text* of an error in the language of whoever sent *request*."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return say(caller.locale if caller is not None else locale_of(request), text)
 
 
 async def render_error(request: Request, error: CountersignError) -> Response:

@@ -21,4 +21,5 @@ def mount(site: FastAPI) -> None:
     """Everything of the web that a route list cannot say."""
     site.state.page = layout.page
     site.state.speech = speech
+    site.state.say_to = layout.say_to
     site.mount("/static", Assets(), name="static")

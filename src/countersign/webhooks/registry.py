@@ -23,6 +23,16 @@ class MessageCreated(Shape):
     status: str = Field(description="complete, stopped or failed.")
 
 
+class MessageLearned(Shape):
+    message: UUID | None = Field(description="The answer that was learned; null for one that was written by hand.")
+    learned: int = Field(description="The learned answer: GET /api/v1/learned-responses/{id}.")
+    agent: str = Field(description="The agent that answers with it.")
+
+
+class LearnedSuspended(MessageLearned):
+    reason: str = Field(description="The records that changed, and what changed in them.")
+
+
 class Ouvrage(Shape):
     id: int = Field(description="The ouvrage: GET /api/v1/ouvrages/{id}.")
     code: str = Field(description="Its code, which an import knows it by.")
@@ -99,6 +109,7 @@ OUVRAGE: dict[str, Any] = {
     "unit_price": "45.5000",
     "currency": "EUR",
 }
+LEARNED: dict[str, Any] = {"message": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e77", "learned": 17, "agent": "expert-btp"}
 DOCUMENT: dict[str, Any] = {
     "id": 31,
     "uuid": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e78",
@@ -120,8 +131,13 @@ KNOWN = (
     ),
     Event("message.validated", "Somebody has put their name to an answer."),
     Event("message.rejected", "Somebody has rejected an answer."),
-    Event("message.learned", "A validated answer is reused from now on."),
-    Event("learned.suspended", "A learned answer is no longer used, for a record that it rests on has changed."),
+    Event("message.learned", "A validated answer is reused from now on.", MessageLearned, LEARNED),
+    Event(
+        "learned.suspended",
+        "A learned answer is no longer used, for a record that it rests on has changed.",
+        LearnedSuspended,
+        {**LEARNED, "reason": "CLO-PLA-001 (unit_price)"},
+    ),
     Event("ouvrage.created", "An ouvrage is new.", Ouvrage, OUVRAGE),
     Event(
         "ouvrage.updated",

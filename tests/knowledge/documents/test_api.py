@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from countersign.kernel.access import Caller
 from countersign.kernel.app import App
 from countersign.knowledge.agents import service as agents
 from countersign.knowledge.demo import SUPPORT
-from countersign.knowledge.documents import service
+from countersign.knowledge.documents import service, uploads
 from tests.knowledge.conftest import work_off
 from tests.knowledge.documents.files import pdf
 from tests.web.conftest import CSRF, Visit
@@ -141,7 +142,7 @@ async def test_a_citation_opens_with_its_passage_marked(house: App, everything: 
         drawn = (await client.get(f"/records/documents/{uuid}", params={"passage": passage["id"]})).text
         marked = drawn.split('id="passage"')[1].split("</div>")[0]
         assert "Page du badge." in marked
-        assert "page 1" in drawn
+        assert "pages 1 et 2" in drawn
 
 
 async def test_a_very_long_text_shows_what_surrounds_the_passage(house: App, everything: Caller, visit: Visit) -> None:
@@ -197,6 +198,30 @@ async def test_files_that_are_sent_twice_are_taken_once(house: App, everything: 
         assert (await client.get(f"/api/v1/documents/{names[0]}")).status_code == 404, "what was deleted stays so"
         other = await post(file("a.md", b"Autre."))
         assert (other.status_code, other.json()["code"]) == (422, "key-reused")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ([file("a.exe", b"x")], 422, "a.exe : les fichiers de cette sorte ne peuvent pas être lus. Envoyez"),
+        ([file("a.md", b"")], 422, "a.md : le fichier est vide."),
+        ([("other", ("x", b"y"))], 422, "Aucun fichier n’a été envoyé. Choisissez-en un ou plusieurs : .docx"),
+        ([file("a.md", b"x" * 11)], 413, "a.md : les fichiers de plus de 0 Mo ne sont pas acceptés. Scindez-le."),
+    ],
+)
+async def test_a_refusal_at_the_door_is_said_in_the_readers_language(
+    house: App, everything: Caller, visit: Visit, monkeypatch: pytest.MonkeyPatch, sent: Any, status: int, said: str
+) -> None:
+    monkeypatch.setattr(uploads, "MOST", 10)
+    async with visit(replace(everything, locale="fr")) as client:
+        form, headers = {"agent": "support", "csrf": CSRF}, {"Accept": "application/json"}
+        refused = await client.post("/records/documents", data=form, files=sent, headers=headers)
+        drawn = await client.post("/records/documents", data=form, files=sent)
+        program = await client.post("/api/v1/documents", data=form, files=sent)
+    assert refused.status_code == drawn.status_code == program.status_code == status
+    told = refused.json()["detail"].replace("\u00a0", " ")
+    assert told.startswith(said) and said in drawn.text.replace("\u00a0", " ")
+    assert "fichier" not in program.json()["detail"], "programs hear English"
 
 
 async def test_why_a_file_cannot_be_read_is_said_in_the_readers_language(

@@ -93,8 +93,16 @@ async def test_a_passage_knows_its_page(shelf: Shelf) -> None:
             dict, "SELECT id FROM document_chunks WHERE document_id = %(d)s ORDER BY position", d=read.id
         )
         passages = [await service.passage(tx, row["id"]) for row in rows]
-    assert passages[0].page == 1
+    assert (passages[0].page, passages[0].last_page) == (1, 2)
     assert read.page_count == 2
+
+
+async def test_a_passage_over_several_pages_names_the_first_and_the_last(shelf: Shelf) -> None:
+    read = await shelf.bring("a.pdf", pdf("Titre du plan", "et sa suite,", "", "puis sa fin.", ""))
+    async with shelf.app.db.transaction(shelf.caller) as tx:
+        (row,) = await tx.all(dict, "SELECT id FROM document_chunks WHERE document_id = %(d)s", d=read.id)
+        passage = await service.passage(tx, row["id"])
+    assert (passage.page, passage.last_page, read.page_count) == (1, 4, 5)
 
 
 async def test_the_same_bytes_are_taken_once(shelf: Shelf) -> None:

@@ -21,6 +21,7 @@ from countersign.kernel.app import App
 from countersign.kernel.settings import Settings
 from countersign.knowledge.imports import files, service
 from countersign.knowledge.imports.models import Import, NoSuchImport, NotRunning, NotUndoable
+from countersign.knowledge.ouvrages.service import prices as prices_of
 from tests.conftest import Tenants
 from tests.knowledge.imports.bringing import bring, counts, undone
 
@@ -104,7 +105,7 @@ async def test_a_worker_killed_in_the_middle_is_replaced_and_nothing_is_doubled(
 
 
 async def test_progress_is_told_and_a_cancelled_import_leaves_nothing(house: App, owner: Owner, tmp_path: Path) -> None:
-    import_id = await begun(house, prices(tmp_path / "a.csv", MANY))
+    import_id = await begun(house, prices(tmp_path / "a.csv", 4 * MANY))
     job = (await one(house, import_id)).job_id
     assert job is not None
     doing = asyncio.create_task(jobs.work(house, job))
@@ -112,9 +113,9 @@ async def test_progress_is_told_and_a_cancelled_import_leaves_nothing(house: App
     while not (seen := await one(house, import_id)).rows_per_second:
         assert time.monotonic() < until
         await asyncio.sleep(0.05)
-    assert seen.phase in ("reading", "writing")
+    assert seen.phase in ("reading", "comparing", "writing")
     assert seen.rows_done > 0
-    assert seen.rows_expected == MANY
+    assert seen.rows_expected == 4 * MANY
     assert seen.seconds_left is not None
     async with house.db.transaction(system()) as tx:
         await service.cancel(tx, import_id)
@@ -184,6 +185,22 @@ async def test_undo_is_refused_when_a_row_was_edited_or_used_since(
     kept = await undone(house, done.id)
     assert kept.status == "completed" and kept.report is not None and kept.report["kept"] == 1
     assert await value(owner, "SELECT count(*) FROM ouvrages WHERE deleted_at IS NOT NULL") <= 1
+
+
+async def test_a_later_import_that_was_undone_does_not_hold_an_earlier_one(
+    house: App, owner: Owner, tmp_path: Path
+) -> None:
+    first = await bring(house, prices(tmp_path / "a.csv", 3))
+    second = await bring(house, prices(tmp_path / "a.csv", 3, first="12,25"))
+    third = await bring(house, prices(tmp_path / "a.csv", 3, first="13,25"))
+    assert (await undone(house, second.id)).status == "completed", "the third stands"
+    for each in (third, second, first):
+        assert (await undone(house, each.id)).status == "undone"
+    assert await value(owner, "SELECT count(*) FROM ouvrages WHERE deleted_at IS NULL") == 0
+    found = await owner.execute("SELECT id FROM ouvrages WHERE code = 'LOT-000000'")
+    async with house.db.transaction(system()) as tx:
+        told = [each.source for each in await prices_of(tx, (await found.fetchone())[0])]  # pyright: ignore[reportOptionalSubscript]
+    assert told == ["undo", "undo", "import", "import"]
 
 
 async def test_an_undoing_that_is_given_up_leaves_the_import_as_it_was(

@@ -17,9 +17,10 @@ from countersign.knowledge.tables import rows as table_rows
 from countersign.knowledge.tables import service as tables
 from countersign.knowledge.tables.models import NoSuchTable, Table
 from tests.conftest import Tenants
-from tests.knowledge.imports.bringing import bring, counts
+from tests.knowledge.imports.bringing import bring, counts, undone
 
 SUPPLIERS = {"columns": [{"name": "name", "type": "string(50)", "nullable": False}]}
+NAMES = {"key": [], "columns": {"name": {"from": "nom"}}}
 PRODUCTS = {
     "columns": [
         {"name": "ref", "type": "string(20)", "nullable": False, "unique": True},
@@ -149,9 +150,73 @@ async def test_json_keeps_its_types(house: App, tmp_path: Path) -> None:
     assert (str(row["price"]), row["active"], row["extra"]) == ("12.50", True, {"a": [1, 2.5]})
 
 
-async def test_undoing_says_what_to_do_instead(house: App, tmp_path: Path) -> None:
+async def test_an_import_is_taken_back_whole(house: App, tmp_path: Path, owner: psycopg.AsyncConnection[Any]) -> None:
+    made_of = await made(house, template="{{label}}")
+    await bring(house, write(tmp_path), table="products")
+    before = [{**row, "updated_at": None} for row in await stored(house)]
+    text = "ref;label;price;stock;since\nA1;Vis;9,99;13;\nA2;;1;1;01/02/2026\nA9;Neuf;1;1;\n"
+    second = await bring(house, write(tmp_path, text), table="products")
+    assert counts(second) == (3, 1, 2, 0, 0) and second.undoable
+    taken = await undone(house, second.id)
+    assert (taken.status, taken.rows_done, taken.rows_expected, taken.phase) == ("undone", 3, 3, None)
+    assert [{**row, "updated_at": None} for row in await stored(house)] == before
+    lost = "SELECT count(*) FROM index_entries WHERE kind = 'products' AND source_id = 3 AND deleted_at IS NULL"
+    assert await (await owner.execute(lost)).fetchone() == (0,)
+    async with house.db.transaction(system(), read_only=True) as tx:
+        assert (await tables.table(tx, made_of.name)).row_count == 2
+    assert counts(await bring(house, tmp_path / "products.csv", table="products")) == (3, 1, 2, 0, 0)
+
+
+async def test_a_later_import_that_was_undone_does_not_hold_an_earlier_one(house: App, tmp_path: Path) -> None:
     await made(house)
-    done = await bring(house, write(tmp_path), table="products")
+    first = await bring(house, write(tmp_path), table="products")
+    second = await bring(house, write(tmp_path, "ref;stock\nA1;99\nA7;1\n"), table="products")
+    assert (await undone(house, first.id)).report["kept"] == 1  # pyright: ignore[reportOptionalSubscript]
+    assert (await undone(house, second.id)).status == "undone"
+    assert (await undone(house, first.id)).status == "undone"
+    assert await stored(house) == []
+
+
+@pytest.mark.parametrize("verb", ["edit", "delete", "refer"])
+async def test_rows_that_were_edited_deleted_or_put_to_use_since_are_kept(
+    house: App, tmp_path: Path, verb: str
+) -> None:
+    await made(house)
+    done = await bring(house, write(tmp_path, "nom\nScierie\nForge\n"), table="suppliers", mapping=NAMES)
     async with house.db.transaction(system()) as tx:
-        with pytest.raises(NotUndoable, match="not taken back together"):
+        suppliers, products = await tables.table(tx, "suppliers"), await tables.table(tx, "products")
+        if verb == "edit":
+            await table_rows.update(tx, suppliers, 2, {"name": "Scierie du Nord"})
+        elif verb == "delete":
+            await table_rows.delete(tx, suppliers, 3)
+        else:
+            await table_rows.add(tx, products, {"ref": "A1", "supplier_id": 3})
+    kept = await undone(house, done.id)
+    assert kept.status == "completed" and kept.report is not None and kept.report["kept"] == 1
+    async with house.db.transaction(system()) as tx:
+        if verb == "edit":  # as it was: nothing holds the import any more
+            await table_rows.update(tx, suppliers, 2, {"name": "Scierie"})
+    assert (await undone(house, done.id)).status == ("undone" if verb == "edit" else "completed")
+
+
+async def test_a_column_that_came_since_does_not_hold_an_import(house: App, tmp_path: Path) -> None:
+    await made(house)
+    done = await bring(house, write(tmp_path, "nom\nForge\n"), table="suppliers", mapping=NAMES)
+    async with house.db.transaction(system()) as tx:
+        await tables.add_column(tx, "suppliers", {"name": "city", "type": "text"})
+    assert (await undone(house, done.id)).status == "undone"
+
+
+async def test_rows_of_another_table_of_the_same_name_are_not_taken_back(house: App, tmp_path: Path) -> None:
+    async with house.db.transaction(system()) as tx:
+        await tables.create(tx, "suppliers", SUPPLIERS)
+    done = await bring(house, write(tmp_path, "nom\nForge\n"), table="suppliers", mapping=NAMES)
+    async with house.db.transaction(system()) as tx:
+        await tables.drop(tx, "suppliers", confirm="suppliers")
+    async with house.db.transaction(system()) as tx:
+        with pytest.raises(NoSuchTable):
+            await undo(tx, done.id)
+    async with house.db.transaction(system()) as tx:
+        await table_rows.add(tx, await tables.create(tx, "suppliers", SUPPLIERS), {"name": "Forge"})
+        with pytest.raises(NotUndoable, match="not known any more"):
             await undo(tx, done.id)

@@ -17,7 +17,7 @@ from ...kernel.json import dumps
 from ...kernel.lists import After, Choice, Limit, Words
 from ...kernel.web import House, Router, Who
 from . import service, uploads
-from .models import Document, NoFile, Upload
+from .models import Document, NoFile, NoPlace, Upload
 from .readers import KINDS
 
 routes = Router(prefix="/api/v1", tags=["documents"])
@@ -97,11 +97,11 @@ async def receive(app: App, caller: Caller, request: Request, key: str | None = 
     form = await request.form(max_files=100)
     files = [f for f in form.getlist("file") if isinstance(f, UploadFile) and (f.filename or f.size)]
     if not files:
-        raise NoFile(f"No file was sent. Choose one or several: {', '.join(sorted(KINDS))}.")
+        raise NoFile(kinds=", ".join(sorted(KINDS)))
     try:
         replace = UUID(str(form["replace"])) if form.get("replace") else None
     except ValueError:
-        raise NoFile("“replace” is no document's uuid.") from None
+        raise NoPlace() from None
     hashes = await uploads.fingerprints(file.file for file in files) if key else []
     async with app.db.transaction(caller) as tx:
         if replace is not None:

@@ -27,7 +27,11 @@ class NoSuchReader(NotFound):
 
 
 class NoFile(Invalid):
-    """No file was sent. Choose one or several."""
+    """No file was sent. Choose one or several: %(kinds)s."""
+
+
+class NoPlace(Invalid):
+    """“replace” is no document's uuid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One passage: characters *char_start* to *char_end* of its document."""
+    """Characters *char_start* to *char_end* of a document; *last_page* when they end on a later one than *page*."""
 
     id: int
     position: int
     breadcrumb: str
     content: str
     page: int | None
+    last_page: int | None
     char_start: int | None
     char_end: int | None
     document_uuid: UUID

@@ -147,11 +147,11 @@ SELECT DISTINCT collection FROM documents WHERE deleted_at IS NULL ORDER BY coll
 
 -- add_chunks
 -- The passages of a document.
-INSERT INTO document_chunks (document_id, position, breadcrumb, content, content_hash, page, char_start, char_end, token_count)
+INSERT INTO document_chunks (document_id, position, breadcrumb, content, content_hash, page, last_page, char_start, char_end, token_count)
 SELECT %(document)s::bigint, c.position, c.breadcrumb, c.content, encode(sha256(convert_to(c.content, 'UTF8')), 'hex'),
-       c.page, c.char_start, c.char_end, c.token_count
+       c.page, c.last_page, c.char_start, c.char_end, c.token_count
 FROM jsonb_to_recordset(%(chunks)s::jsonb) AS c(position integer, breadcrumb text, content text, page integer,
-     char_start integer, char_end integer, token_count integer);
+     last_page integer, char_start integer, char_end integer, token_count integer);
 
 -- document
 -- One document; live, or whatever became of it.
@@ -195,7 +195,7 @@ WHERE collection = %(collection)s::text AND deleted_at IS NULL AND status = 'rea
 
 -- chunk
 -- One passage and the document that it stands in, or stood in.
-SELECT c.id, c.position, c.breadcrumb, c.content, c.page, c.char_start, c.char_end, d.uuid AS document_uuid, d.title
+SELECT c.id, c.position, c.breadcrumb, c.content, c.page, c.last_page, c.char_start, c.char_end, d.uuid AS document_uuid, d.title
 FROM document_chunks c JOIN documents d ON d.id = c.document_id
 WHERE c.id = %(id)s::bigint;
 
@@ -204,7 +204,7 @@ WHERE c.id = %(id)s::bigint;
 SELECT c.id AS source_id, c.breadcrumb AS title, NULL::text AS code,
        '/records/documents/' || d.uuid || '?passage=' || c.id || '#passage' AS url, c.content,
        jsonb_build_object('title', d.title, 'source', d.source, 'category', d.category, 'url', d.url, 'document', d.uuid,
-                          'position', c.position, 'page', c.page, 'tenant_id', c.tenant_id) AS payload
+                          'position', c.position, 'page', c.page, 'last_page', c.last_page, 'tenant_id', c.tenant_id) AS payload
 FROM document_chunks c
 JOIN documents d ON d.id = c.document_id AND d.deleted_at IS NULL AND d.status = 'ready'
 WHERE %(ids)s::bigint[] IS NULL OR c.id = ANY(%(ids)s::bigint[]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...kernel.errors import TooLarge
 from .models import BadDocument
 
 
@@ -11,6 +12,10 @@ class NoSuchKind(BadDocument):
 
 class EmptyFile(BadDocument):
     """%(file)s: the file is empty."""
+
+
+class FileTooLarge(TooLarge):
+    """%(file)s: files of more than %(most)s MB are not taken. Split it."""
 
 
 class TooSlow(BadDocument):

@@ -83,7 +83,8 @@ async def publish(
             "position": c.position,
             "breadcrumb": BETWEEN.join(c.breadcrumb),
             "content": c.content,
-            "page": bisect_right(pages, c.start) or None,
+            "page": (page := bisect_right(pages, c.start) or None),
+            "last_page": last if page and (last := bisect_right(pages, _last(c))) > page else None,
             "char_start": c.start,
             "char_end": c.end,
             "token_count": round(len(c.content.split()) * 1.5),
@@ -96,6 +97,11 @@ async def publish(
     await retire(tx, [row["id"] for row in earlier])
     await index.mark(tx, collection, KIND, await tx.value(queries.chunk_ids, document=document))
     return bool(earlier)
+
+
+def _last(c: Chunk) -> int:
+    """Where a passage says its last word: spaces after it may reach over empty pages."""
+    return c.start + len(c.content) - 1
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
-from ...kernel.errors import TooLarge
 from ...kernel.jobs import JobContext, enqueue
 from ...kernel.json import dumps
 from . import refusals
@@ -54,7 +53,7 @@ async def take(
     if not size:
         raise refusals.EmptyFile(file=name)
     if size > MOST:
-        raise too_large(name)
+        raise refusals.FileTooLarge(file=name, most=MOST // 1024**2)
     source = source or name
     if replace is not None:
         old = await document(tx, replace)
@@ -92,11 +91,6 @@ async def fingerprints(files: Iterable[BinaryIO]) -> list[str]:
 async def taken_before(tx: Tx, collection: str, hashes: Sequence[str]) -> list[Upload]:
     """What became of files of these *hashes* that were taken in, in their order; also of those deleted since."""
     return await tx.all(Upload, queries.taken_before, collection=collection, hashes=list(hashes))
-
-
-def too_large(name: str) -> TooLarge:
-    """The error of a file that has more than ``MOST`` bytes."""
-    return TooLarge(f"{name}: files of more than {MOST // 1024**2} MB are not taken. Split it.")
 
 
 def _measure(file: BinaryIO) -> tuple[int, str]:

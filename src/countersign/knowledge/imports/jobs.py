@@ -62,7 +62,7 @@ async def _bring(ctx: JobContext, begun: Row) -> dict[str, Any]:
             report = await staging.report(tx, mapping)
             jumps = await staging.jumps(tx, into, mapping)
             if not dry and into.table is not None:
-                await staging.write_rows(tx, into.table, mapping, report.total, clock.tell)
+                await staging.write_rows(tx, into.table, import_id, mapping, report.total, clock.tell)
             elif not dry:
                 await staging.write(tx, import_id, file.kind, mapping, report.total, clock.tell)
             # From here on nobody cancels: the job's row is locked before the import's, as whoever cancels does.

@@ -87,6 +87,10 @@ class NotUndoable(Conflict):
     """This import cannot be undone: only one that ended well can, and only once."""
 
 
+class NothingKept(NotUndoable):
+    """What the table held before this import is not known any more. Import the former file again."""
+
+
 class FileGone(Conflict):
     """The bytes of this file are not kept any more. Send it again."""
 

@@ -144,24 +144,79 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION compare_table_rows(bigint, text[], text[], text) IS 'Compares what is staged with a table of users.';
 
-CREATE OR REPLACE FUNCTION write_table_rows(p_table bigint, p_given text[], p_update boolean, p_after integer, p_last integer)
+CREATE OR REPLACE FUNCTION row_print(p_row jsonb) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN md5(jsonb_strip_nulls(p_row - '{id,tenant_id,created_at,updated_at,deleted_at}'::text[])::text)::uuid;
+COMMENT ON FUNCTION row_print(jsonb) IS 'A fingerprint of what a user''s row says; a column that is empty, or was added since and is, does not count.';
+
+DROP FUNCTION IF EXISTS write_table_rows(bigint, text[], boolean, integer, integer);
+CREATE OR REPLACE FUNCTION write_table_rows(p_table bigint, p_import bigint, p_given text[], p_update boolean, p_after integer, p_last integer)
 RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- In one statement everything but w reads the rows as they were before.
 DECLARE
     relation text := dynamic_relation(p_table);
     columns text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(p_given) AS n);
     cells text := (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n);
     piece text := ' FROM pg_temp.import_rows r JOIN pg_temp.import_staging s ON s.row_number = r."#row" AND s.error IS NULL'
                   ' WHERE s.row_number > $1 AND s.row_number <= $2 AND ';
+    keep text := 'INSERT INTO import_changes (import_log_id, table_id, row_id, old_values, left_as) SELECT $3, $4, w.id, %s, row_print(to_jsonb(w)) FROM w%s';
     changed bigint[] := '{}';
     added bigint[];
 BEGIN
     IF p_update THEN
-        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.id)'
-            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO changed;
+        EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.*), kept AS (%s)'
+            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep,
+                '(SELECT jsonb_object_agg(n, to_jsonb(o) -> n) FROM unnest($5) AS n)', format(' JOIN %s o ON o.id = w.id', relation)))
+        USING p_after, p_last, p_import, p_table, p_given INTO changed;
     END IF;
-    EXECUTE format('WITH w AS (INSERT INTO %s (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING id)'
-        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece) USING p_after, p_last INTO added;
+    EXECUTE format('WITH w AS (INSERT INTO %s AS t (%s) SELECT %s%s s.target_id IS NULL ORDER BY s.row_number RETURNING t.*), kept AS (%s)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep, 'NULL', ''))
+    USING p_after, p_last, p_import, p_table INTO added;
     RETURN changed || added;
 END $$;
-COMMENT ON FUNCTION write_table_rows(bigint, text[], boolean, integer, integer) IS 'Writes a piece of what is staged; the rows that are new or changed.';
+COMMENT ON FUNCTION write_table_rows(bigint, bigint, text[], boolean, integer, integer) IS
+    'Writes a piece of what is staged, and keeps what was there before; the rows that are new or changed.';
+
+CREATE OR REPLACE FUNCTION undoable_table_rows(p_table bigint, p_import bigint, OUT inserted bigint, OUT updated bigint)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    relation text := dynamic_relation(p_table);
+    unused text;
+BEGIN
+    SELECT string_agg(format(' AND NOT EXISTS (SELECT FROM %s u WHERE u.%I = r.id AND u.deleted_at IS NULL)', f.conrelid::regclass, a.attname), '')
+    INTO unused
+    FROM pg_constraint f JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey) AND a.attname <> 'tenant_id'
+    WHERE f.contype = 'f' AND f.confrelid = relation::regclass
+      AND f.conrelid IN (SELECT to_regclass(format('dynamic.%I', t.table_name)) FROM dynamic_tables t WHERE t.tenant_id = current_tenant());
+    EXECUTE format('SELECT count(*) FILTER (WHERE c.old_values IS NULL%s), count(*) FILTER (WHERE c.old_values IS NOT NULL)'
+        ' FROM import_changes c JOIN %s r ON r.id = c.row_id AND r.deleted_at IS NULL AND row_print(to_jsonb(r)) = c.left_as'
+        ' WHERE c.import_log_id = $1 AND c.table_id = $2', coalesce(unused, ''), relation)
+    USING p_import, p_table INTO inserted, updated;
+END $$;
+COMMENT ON FUNCTION undoable_table_rows(bigint, bigint) IS
+    'How many rows of a user''s table are as an import left them: those it added and nothing refers to, those it changed.';
+
+CREATE OR REPLACE FUNCTION take_back_table_rows(p_table bigint, p_import bigint, p_first bigint, p_last bigint, OUT gone bigint[], OUT restored bigint[])
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- Columns that the table lost since are left out; undoable_table_rows says whether anything else changed.
+DECLARE
+    relation text := dynamic_relation(p_table);
+    columns text;
+BEGIN
+    EXECUTE format('WITH w AS (UPDATE %s r SET deleted_at = now() FROM import_changes c WHERE c.import_log_id = $1 AND c.table_id = $2'
+        ' AND c.id BETWEEN $3 AND $4 AND c.old_values IS NULL AND r.id = c.row_id AND r.deleted_at IS NULL RETURNING r.id)'
+        ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation) USING p_import, p_table, p_first, p_last INTO gone;
+    SELECT string_agg(format('%I', d.name), ', ') INTO columns FROM dynamic_columns(p_table) d
+    WHERE d.name IN (SELECT jsonb_object_keys(c.old_values) FROM (
+        SELECT old_values FROM import_changes WHERE import_log_id = p_import AND old_values IS NOT NULL LIMIT 1) c);
+    restored := '{}';
+    IF columns IS NOT NULL THEN
+        EXECUTE format('WITH w AS (UPDATE %1$s r SET (%2$s) = (SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, c.old_values)) FROM import_changes c'
+            ' WHERE c.import_log_id = $1 AND c.table_id = $2 AND c.id BETWEEN $3 AND $4 AND c.old_values IS NOT NULL AND r.id = c.row_id'
+            ' AND r.deleted_at IS NULL RETURNING r.id) SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns)
+        USING p_import, p_table, p_first, p_last INTO restored;
+    END IF;
+END $$;
+COMMENT ON FUNCTION take_back_table_rows(bigint, bigint, bigint, bigint) IS
+    'A piece of what an import wrote is as before: rows that it added go, rows that it changed are put back.';

@@ -17,7 +17,7 @@ SELECT compare_table_rows(%(table)s::bigint, %(key)s::text[], %(given)s::text[],
 
 -- write_table_rows
 -- A piece of what is staged goes into the table; the rows that are new or changed.
-SELECT write_table_rows(%(table)s::bigint, %(given)s::text[], %(update)s::boolean, %(after)s::integer, %(last)s::integer);
+SELECT write_table_rows(%(table)s::bigint, %(import_id)s::bigint, %(given)s::text[], %(update)s::boolean, %(after)s::integer, %(last)s::integer);
 
 -- refresh_table_statistics
 -- The planner learns what a large import added to a table of users.
@@ -267,15 +267,29 @@ CROSS JOIN LATERAL (SELECT regexp_replace(regexp_replace(e.error, '« .* »', '�
 WHERE e.import_log_id = %(id)s::bigint GROUP BY r.reason ORDER BY count(*) DESC, r.reason LIMIT 20;
 
 -- undoable
--- How many rows of an import are as it left them: those it added, those it changed.
+-- How many rows of an import are as it left them: those it added, those it changed. What an import did that was itself undone does not count.
 SELECT (SELECT count(*) FROM ouvrages o
         WHERE o.import_id = %(id)s::text AND o.tenant_id = current_tenant() AND o.deleted_at IS NULL
-          AND NOT EXISTS (SELECT FROM ouvrage_history h WHERE h.ouvrage_id = o.id)
+          AND NOT EXISTS (SELECT FROM ouvrage_history h LEFT JOIN import_logs u ON u.id = h.import_log_id
+                          WHERE h.ouvrage_id = o.id AND u.status IS DISTINCT FROM 'undone')
           AND NOT EXISTS (SELECT FROM ouvrage_components k WHERE k.component_id = o.id OR k.parent_id = o.id)
           AND NOT EXISTS (SELECT FROM ouvrages below WHERE below.parent_id = o.id AND below.deleted_at IS NULL)) AS inserted,
        (SELECT count(*) FROM ouvrage_history h JOIN ouvrages o ON o.id = h.ouvrage_id AND o.deleted_at IS NULL
         WHERE h.import_log_id = %(id)s::bigint
-          AND NOT EXISTS (SELECT FROM ouvrage_history later WHERE later.ouvrage_id = h.ouvrage_id AND later.id > h.id)) AS updated;
+          AND NOT EXISTS (SELECT FROM ouvrage_history later LEFT JOIN import_logs u ON u.id = later.import_log_id
+                          WHERE later.ouvrage_id = h.ouvrage_id AND later.id > h.id AND u.status IS DISTINCT FROM 'undone')) AS updated;
+
+-- undoable_table_rows
+-- How many rows of a user's table are as an import left them: those it added, those it changed.
+SELECT inserted, updated FROM undoable_table_rows(%(table)s::bigint, %(id)s::bigint);
+
+-- ends_of_changes
+-- The first and the last of the rows of a user's table that an import wrote.
+SELECT min(id) AS first, max(id) AS last FROM import_changes WHERE import_log_id = %(id)s::bigint AND table_id = %(table)s::bigint;
+
+-- take_back_table_rows
+-- A piece of the rows of a user's table is as before the import.
+SELECT gone, restored FROM take_back_table_rows(%(table)s::bigint, %(id)s::bigint, %(first)s::bigint, %(last)s::bigint);
 
 -- ask_undo
 -- An import that a job will take back.
@@ -285,7 +299,7 @@ WHERE id = %(id)s::bigint;
 
 -- begin_undo
 -- A job takes the undoing up: how many rows the import wrote.
-SELECT inserted_rows + updated_rows AS rows FROM import_logs
+SELECT inserted_rows + updated_rows AS rows, target_table FROM import_logs
 WHERE id = %(id)s::bigint AND status = 'completed' AND phase = 'undoing';
 
 -- refuse_undo
@@ -308,7 +322,8 @@ WITH gone AS (
     UPDATE ouvrages o SET deleted_at = now()
     WHERE o.id BETWEEN %(first)s::bigint AND %(last)s::bigint
       AND o.import_id = %(id)s::text AND o.tenant_id = current_tenant() AND o.deleted_at IS NULL
-      AND NOT EXISTS (SELECT FROM ouvrage_history h WHERE h.ouvrage_id = o.id)
+      AND NOT EXISTS (SELECT FROM ouvrage_history h LEFT JOIN import_logs u ON u.id = h.import_log_id
+                      WHERE h.ouvrage_id = o.id AND u.status IS DISTINCT FROM 'undone')
     RETURNING o.id
 ), every AS (SELECT coalesce(array_agg(id), '{}') AS ids FROM gone)
 SELECT cardinality(every.ids), forget_entries('ouvrage', every.ids) FROM every;

@@ -13,7 +13,7 @@ from ...kernel.json import dumps
 from ..tables import service as tables
 from . import files
 from .mapping import guess, parse, written
-from .models import File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NotRunning, NotUndoable
+from .models import File, FileGone, Import, Mapping, NoSuchImport, NoSuchMapping, NothingKept, NotRunning, NotUndoable
 from .models import Saved as Saved
 from .records import Found
 from .targets import OUVRAGES as INTO_OUVRAGES
@@ -93,14 +93,21 @@ async def cancel(tx: Tx, import_id: int) -> None:
 
 
 async def undo(tx: Tx, import_id: int) -> None:
-    """A job will take the import back, or say on it why that is not possible. Raises ``NotUndoable``."""
+    """A job will take the import back, or say on it why that is not possible.
+
+    Raises ``NoSuchImport``, ``NotUndoable``, ``NoSuchTable``, ``Forbidden``.
+    """
     found = await tx.first(Row, queries.lock_import, id=import_id)
     if found is None:
         raise NoSuchImport()
     if found["status"] != "completed" or found["dry_run"]:
         raise NotUndoable()
-    if found["target_table"] != OUVRAGES:
-        raise NotUndoable("Rows of a table are not taken back together. Delete them, or import the former file again.")
+    into = await target(tx, found["target_table"])
+    if into.table is not None:
+        if tx.caller is not None:
+            may_fill(tx.caller, into.name)
+        if (await tx.one(Row, queries.ends_of_changes, id=import_id, table=into.table.id))["first"] is None:
+            raise NothingKept()
     if found["phase"] == "undoing":
         raise NotUndoable("This import is being undone already.")
     job = await jobs.enqueue(tx, UNDO, import_id=import_id)

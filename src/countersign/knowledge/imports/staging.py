@@ -91,11 +91,12 @@ async def jumps(tx: Tx, into: Target, mapping: Mapping) -> list[Row]:
     return await tx.all(Row, queries.price_jumps) if asked else []
 
 
-async def write_rows(tx: Tx, table: Table, mapping: Mapping, total: int, tell: Tell) -> None:
+async def write_rows(tx: Tx, table: Table, import_id: int, mapping: Mapping, total: int, tell: Tell) -> None:
     """What has been staged becomes rows of a table of users, a piece a statement, each marked for the index."""
     await tx.run(queries.order_staging)
     piece: dict[str, Any] = {
         "table": table.id,
+        "import_id": import_id,
         "given": list(mapping.columns),
         "update": mapping.on_conflict == "update",
     }

@@ -152,7 +152,7 @@ class Part:
 class PriceChange:
     """One change of a stored price.
 
-    *source* is ``import``, ``edit``, or ``outside`` when nobody signed in made it; then *actor* is None.
+    *source* is ``import``, its ``undo``, ``edit``, or ``outside``: then nobody signed in made it and *actor* is None.
     """
 
     changed_at: datetime

@@ -88,7 +88,7 @@ ORDER BY o.code LIMIT %(most)s::bigint;
 -- Changes of the stored price, newest first, with who made them.
 SELECT h.created_at AS changed_at, u.name AS actor, h.old_unit_price, h.new_unit_price, h.import_log_id,
        l.source_name AS import_name,
-       CASE WHEN h.import_log_id IS NOT NULL THEN 'import' WHEN h.actor_id IS NOT NULL THEN 'edit' ELSE 'outside' END AS source
+       CASE WHEN h.created_at >= l.undone_at THEN 'undo' WHEN h.import_log_id IS NOT NULL THEN 'import' WHEN h.actor_id IS NOT NULL THEN 'edit' ELSE 'outside' END AS source
 FROM ouvrage_history h
 LEFT JOIN users u ON u.id = h.actor_id
 LEFT JOIN import_logs l ON l.id = h.import_log_id
