@@ -133,6 +133,9 @@ ADDED: dict[int, str] = {
     16: """
         UPDATE document_chunks SET page = 1, last_page = 2;
     """,
+    17: """
+        INSERT INTO session_shares (session_id, last_message_id) SELECT session_id, max(id) FROM ai_messages GROUP BY session_id;
+    """,
 }
 
 
