@@ -1896,6 +1896,16 @@ END $$;
 
 COMMENT ON FUNCTION public.hold_job(p_id bigint, p_token bigint) IS 'Locks the job for the holder of its fencing token; refuses everyone else.';
 
+CREATE FUNCTION public.holds_words(said text, wanted text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(bool_and(position(word IN lower(unaccent(coalesce(said, '')))) > 0), true)
+    FROM regexp_split_to_table(lower(unaccent(btrim(wanted))), '\s+') AS word
+$$;
+
+COMMENT ON FUNCTION public.holds_words(said text, wanted text) IS 'Whether every word is somewhere in what was said, whatever its case and accents.';
+
 CREATE FUNCTION public.index_fold(p_text text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN regexp_replace(public.unaccent(lower(NORMALIZE("left"(p_text, 200000), NFKC))), '[^[:alnum:]]+'::text, ' '::text, 'g'::text);
@@ -2072,7 +2082,7 @@ BEGIN
     IF NEW.validation_status = OLD.validation_status
        AND (NEW.validated_by, NEW.validated_at, NEW.rejection_reason) IS DISTINCT FROM (OLD.validated_by, OLD.validated_at, OLD.rejection_reason)
        OR NEW.corrected_content IS DISTINCT FROM OLD.corrected_content
-          AND NOT (OLD.validation_status = 'pending' AND NEW.validation_status = 'validated') THEN
+          AND OLD.validation_status <> 'pending' THEN
         RAISE EXCEPTION 'decision-fixed' USING ERRCODE = 'P0409',
             DETAIL = 'What was decided stays as it was decided.';
     END IF;
@@ -2376,6 +2386,27 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.mark_expired_validations() IS 'Marks pending validations whose time is over and wakes their runs; returns how many. Without a tenant it serves all of them.';
+
+CREATE FUNCTION public.message_path(session uuid, at uuid) RETURNS SETOF bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE whole AS MATERIALIZED (
+        SELECT m.id, m.uuid, m.reply_to FROM ai_messages m JOIN ai_sessions s ON s.id = m.session_id WHERE s.uuid = session
+    ), below AS (
+        SELECT id FROM whole WHERE uuid = at
+        UNION ALL
+        SELECT w.id FROM whole w JOIN below b ON w.reply_to = b.id
+    ), path AS (
+        SELECT id, reply_to FROM whole WHERE id = (
+            SELECT max(id) FROM (SELECT id FROM below UNION ALL SELECT id FROM whole WHERE at IS NULL) AS ends)
+        UNION ALL
+        SELECT m.id, m.reply_to FROM ai_messages m JOIN path p ON m.id = p.reply_to
+    )
+    SELECT id FROM path
+$$;
+
+COMMENT ON FUNCTION public.message_path(session uuid, at uuid) IS 'The messages of a conversation as it stands: from its newest one, or the newest after one of them, back to the beginning.';
 
 CREATE FUNCTION public.move_descendants() RETURNS trigger
     LANGUAGE plpgsql
@@ -3953,6 +3984,7 @@ CREATE TABLE public.ai_messages (
     corrected_content text,
     rejection_reason text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    written_at timestamp with time zone,
     CONSTRAINT ai_messages_role_check CHECK (((role)::text = ANY ((ARRAY['user'::character varying, 'assistant'::character varying, 'system'::character varying])::text[]))),
     CONSTRAINT ai_messages_status_check CHECK (((status)::text = ANY ((ARRAY['complete'::character varying, 'streaming'::character varying, 'stopped'::character varying, 'interrupted'::character varying, 'failed'::character varying])::text[]))),
     CONSTRAINT ai_messages_validation_status_check CHECK (((validation_status)::text = ANY ((ARRAY['pending'::character varying, 'validated'::character varying, 'rejected'::character varying, 'learned'::character varying])::text[]))),
@@ -5219,6 +5251,30 @@ ALTER TABLE public.secrets ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.session_shares (
+    id bigint NOT NULL,
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    session_id bigint NOT NULL,
+    last_message_id bigint NOT NULL,
+    created_by bigint DEFAULT public.current_actor(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.session_shares FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.session_shares IS 'Links by which colleagues read a conversation up to one message; the uuid is the address, and is never used again once revoked.';
+
+ALTER TABLE public.session_shares ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.session_shares_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.sign_in_attempts (
     id bigint NOT NULL,
     email character varying(255) NOT NULL,
@@ -6165,6 +6221,15 @@ ALTER TABLE ONLY public.secrets
 ALTER TABLE ONLY public.secrets
     ADD CONSTRAINT secrets_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_tenant_id_id_key UNIQUE (tenant_id, id);
+
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_uuid_key UNIQUE (uuid);
+
 ALTER TABLE ONLY public.sign_in_attempts
     ADD CONSTRAINT sign_in_attempts_pkey PRIMARY KEY (id);
 
@@ -6358,6 +6423,8 @@ CREATE INDEX idx_ai_messages_role ON public.ai_messages USING btree (role);
 
 CREATE INDEX idx_ai_messages_session ON public.ai_messages USING btree (session_id);
 
+CREATE INDEX idx_ai_messages_streaming ON public.ai_messages USING btree (tenant_id, created_at) WHERE ((status)::text = 'streaming'::text);
+
 CREATE INDEX idx_ai_messages_validation ON public.ai_messages USING btree (validation_status);
 
 CREATE INDEX idx_ai_sessions_agent ON public.ai_sessions USING btree (agent_id);
@@ -6521,6 +6588,8 @@ CREATE INDEX idx_run_step_checkpoints_step ON public.run_step_checkpoints USING 
 CREATE INDEX idx_run_step_checkpoints_thread ON public.run_step_checkpoints USING btree (thread_id, langgraph_checkpoint_id);
 
 CREATE INDEX idx_run_steps_node ON public.run_steps USING btree (node_name, status);
+
+CREATE UNIQUE INDEX idx_session_shares_live ON public.session_shares USING btree (session_id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX idx_sign_in_attempts_at ON public.sign_in_attempts USING btree (at);
 
@@ -7238,6 +7307,18 @@ ALTER TABLE ONLY public.run_steps
 ALTER TABLE ONLY public.secrets
     ADD CONSTRAINT secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_session_id_last_message_id_fkey FOREIGN KEY (session_id, last_message_id) REFERENCES public.ai_messages(session_id, id);
+
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.session_shares
+    ADD CONSTRAINT session_shares_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES public.ai_sessions(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.system_config
     ADD CONSTRAINT system_config_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
@@ -7415,6 +7496,8 @@ ALTER TABLE public.run_steps ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.secrets ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.session_shares ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.sign_in_attempts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY system_all ON public.agents TO countersign_system USING (true) WITH CHECK (true);
@@ -7506,6 +7589,8 @@ CREATE POLICY system_all ON public.run_step_checkpoints TO countersign_system US
 CREATE POLICY system_all ON public.run_steps TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.secrets TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.session_shares TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.sign_in_attempts TO countersign_system USING (true) WITH CHECK (true);
 
@@ -7644,6 +7729,8 @@ CREATE POLICY tenant_only ON public.run_step_checkpoints TO countersign_app USIN
 CREATE POLICY tenant_only ON public.run_steps TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.secrets TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.session_shares TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.system_config TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -8159,6 +8246,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.secrets TO countersign_system;
 
 GRANT USAGE ON SEQUENCE public.secrets_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.secrets_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_shares TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_shares TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.session_shares_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.session_shares_id_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.sign_in_attempts TO countersign_system;
 

@@ -25,6 +25,7 @@ from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
 from .knowledge.chat import pages as chat_pages
 from .knowledge.chat import trial as chat_trial
+from .knowledge.chat import turns as chat_turns
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
 from .knowledge.imports import api as imports_api
@@ -58,6 +59,7 @@ ROUTES: list[Router] = [
     chat_api.routes,
     chat_pages.routes,
     review_api.routes,
+    chat_turns.routes,
     ouvrages_api.routes,
     ouvrages_editing.routes,
     ouvrages_pages.routes,

@@ -134,6 +134,9 @@ ADDED: dict[int, str] = {
         UPDATE document_chunks SET page = 1, last_page = 2;
     """,
     17: """
+        INSERT INTO session_shares (session_id, last_message_id) SELECT session_id, max(id) FROM ai_messages GROUP BY session_id;
+    """,
+    18: """
         INSERT INTO review_items (kind, message_id, agent_id, rank_at) SELECT 'answer', m.id, s.agent_id, now()
         FROM ai_messages m JOIN ai_sessions s ON s.id = m.session_id ORDER BY m.id LIMIT 1
         ON CONFLICT DO NOTHING;

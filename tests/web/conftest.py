@@ -123,7 +123,9 @@ async def add_answer(
         session=row["id"],
         content="Quel est le prix ?",
         title="Prix",
-        seconds=60,
+        silence=30,
+        after=None,
+        instead_of=None,
         prompt_version=1,
     )
     if status != "streaming":

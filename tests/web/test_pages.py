@@ -185,7 +185,7 @@ async def test_an_unfinished_answer_says_so(sample: Sample, visit: Visit, house:
     expected = {
         "stopped": "incomplète",
         "failed": "n’a pas pu être terminée",
-        "streaming": "every 2s",
+        "streaming": "en cours de rédaction",
     }
     for status, said in expected.items():
         async with house.db.transaction(sample.caller) as tx:

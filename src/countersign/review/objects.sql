@@ -132,7 +132,7 @@ BEGIN
     IF NEW.validation_status = OLD.validation_status
        AND (NEW.validated_by, NEW.validated_at, NEW.rejection_reason) IS DISTINCT FROM (OLD.validated_by, OLD.validated_at, OLD.rejection_reason)
        OR NEW.corrected_content IS DISTINCT FROM OLD.corrected_content
-          AND NOT (OLD.validation_status = 'pending' AND NEW.validation_status = 'validated') THEN
+          AND OLD.validation_status <> 'pending' THEN
         RAISE EXCEPTION 'decision-fixed' USING ERRCODE = 'P0409',
             DETAIL = 'What was decided stays as it was decided.';
     END IF;

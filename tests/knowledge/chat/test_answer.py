@@ -105,7 +105,7 @@ async def test_the_history_goes_along(site: Make) -> None:
     assert roles == ["system", "user", "assistant", "user"]
     listed = (await client.get(path)).json()["items"]
     assert [m["role"] for m in listed] == ["user", "assistant", "user", "assistant"]
-    assert (await client.get(f"/api/v1/sessions/{session}")).json()["title"] == PRICE
+    assert (await client.get(f"/api/v1/sessions/{session}")).json()["title"] == "Prix au m² de la cloison CLO-PLA-001"
 
 
 async def test_without_a_model_the_records_are_quoted(site: Make, owner: Any) -> None:

@@ -4,136 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
 
-from ...kernel import events, sql
 from ...kernel.access import Caller
 from ...kernel.app import App
-from ...kernel.database import Row, Tx
 from ...kernel.errors import CountersignError
-from ...kernel.json import dumps
 from ...providers.chat import ChatModels
 from ...providers.errors import ModelError
 from ...providers.ledger import CallContext
-from ...providers.models import Delta, Options, Reply, Turn, Usage, is_demonstration
-from ..agents import service as agents
+from ...providers.models import Delta, Options, Reply, is_demonstration
 from ..agents.models import Agent
 from ..retrieval import service as retrieval
-from ..retrieval.models import Found, Source
-from . import prompt
-from .models import (
-    MAX_QUESTION,
-    AnswerRunning,
-    ChatEvent,
-    Done,
-    EmptyQuestion,
-    Failed,
-    NoSuchSession,
-    QuestionTooLong,
-    Sources,
-    Started,
-    Token,
-)
+from ..retrieval.models import Found
+from . import prompt, storing
+from .models import ChatEvent, Failed, Message, Sources, Started, Token
 from .quoting import left_out, quoted
+from .running import Running
+from .storing import Turnaround
 
 log = structlog.get_logger("knowledge.chat")
-queries = sql.load(__package__ or "")
-
-STOP = "message.stop"
-
-
-@dataclass(slots=True)
-class Turnaround:
-    """An answer in the making: what is known of it so far, so that it can be stored at any point."""
-
-    agent: Agent
-    session_id: int | None
-    question: str
-    question_id: int | None
-    started: Started
-    message_id: int | None
-    history: list[prompt.Past]
-    begun: float = field(default_factory=time.monotonic)
-    found: Found | None = None
-    quotes: list[Source] = field(default_factory=list[Source])
-    text: list[str] = field(default_factory=list[str])
-    reply: Reply | None = None
-    notice: str | None = None
-    turns: list[Turn] = field(default_factory=list[Turn])
-
-    @property
-    def sources(self) -> list[Source]:
-        return [*(self.found.sources if self.found else []), *self.quotes]
-
-    @property
-    def content(self) -> str:
-        return "".join(self.text)
-
-    @property
-    def milliseconds(self) -> int:
-        return round((time.monotonic() - self.begun) * 1000)
-
-
-class Running:
-    """The answers that this process is writing, and the news that asks it to stop one."""
-
-    def __init__(self, app: App) -> None:
-        self._listener = app.once(events.Listener)
-        self._stops: dict[UUID, asyncio.Event] = {}
-
-    def stop(self, message: UUID) -> None:
-        """Stops *message* if it is written here."""
-        if message in self._stops:
-            self._stops[message].set()
-
-    @asynccontextmanager
-    async def register(self, caller: Caller, message: UUID) -> AsyncIterator[asyncio.Event]:
-        """An event that is set once somebody, in any process, asks for *message* to stop."""
-        asked = self._stops[message] = asyncio.Event()
-        hearing = asyncio.create_task(self._hear(caller, message))
-        try:
-            yield asked
-        finally:
-            del self._stops[message]
-            hearing.cancel()
-            with suppress(asyncio.CancelledError):
-                await hearing
-
-    async def _hear(self, caller: Caller, message: UUID) -> None:
-        async with self._listener.follow(caller.tenant_id) as queue:
-            while True:
-                news = await queue.get()
-                if news.event == STOP and news.data.get("id") == str(message):
-                    self.stop(message)
-
-
-async def request_stop(tx: Tx, message: UUID) -> None:
-    """Tells every process to stop *message*."""
-    await events.whisper(tx, STOP, id=str(message))
 
 
 async def ask(
-    app: App, caller: Caller, session_uuid: UUID, text: str, *, agent_slug: str | None = None
+    app: App,
+    caller: Caller,
+    session_uuid: UUID,
+    text: str,
+    *,
+    agent_slug: str | None = None,
+    after: UUID | None = None,
+    instead_of: UUID | None = None,
+    history: Sequence[prompt.Past] | None = None,
 ) -> AsyncGenerator[ChatEvent, None]:
     """Stores the question, finds the sources, streams the answer, checks its figures, stores it.
 
+    The question follows the newest message, or the answer *after*, or takes the place of the question *instead_of*,
+    which stays beside it. *history* replaces what was said before.
+
     Whatever happens after the question was stored, the answer row ends in an honest status: ``complete``, ``stopped``
-    (asked to, or the reader left) or ``failed``. Raises before the first event: ``NoSuchSession``, ``EmptyQuestion``,
-    ``QuestionTooLong``, ``AnswerRunning``.
+    (asked to, or the reader left), ``interrupted`` (the process ends) or ``failed``. Raises before the first event:
+    ``NoSuchSession``, ``NoSuchMessage``, ``EmptyQuestion``, ``QuestionTooLong``, ``AnswerRunning``.
     """
-    work, finding = await _store_question(app, caller, session_uuid, text.strip(), agent_slug)
+    work, finding = await storing.question(
+        app, caller, session_uuid, text.strip(), agent_slug=agent_slug, after=after, instead_of=instead_of
+    )
+    if history is not None:
+        work.history = list(history)
+    async with aclosing(_answer(app, caller, work, finding)) as events:
+        async for what in events:
+            yield what
+
+
+async def again(app: App, caller: Caller, message: UUID) -> AsyncGenerator[ChatEvent, None]:
+    """Another answer to the question that *message* answers; both stay. As ``ask``."""
+    work, finding = await storing.version(app, caller, message)
+    async with aclosing(_answer(app, caller, work, finding)) as events:
+        async for what in events:
+            yield what
+
+
+async def _answer(
+    app: App, caller: Caller, work: Turnaround, finding: asyncio.Task[Found]
+) -> AsyncGenerator[ChatEvent, None]:
+    running = app.once(Running)
     status = "stopped"
+    keeping = asyncio.create_task(storing.keep(app, caller, work))
     try:
         yield work.started
-        async with app.once(Running).register(caller, work.started.message) as stop:
+        async with running.register(caller, work.started.message) as stop:
             work.found = await finding
             work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
             yield Sources([s.as_json() for s in work.sources], work.found.retrieval_mode, work.found.degraded)
@@ -141,7 +84,7 @@ async def ask(
                 work.text.append(piece)
                 yield Token(piece)
             status = "stopped" if stop.is_set() else "complete"
-        done = await asyncio.shield(_save(app, caller, work, status))
+        done = await asyncio.shield(storing.save(app, caller, work, status))
         status = "saved"
         yield done
     except CountersignError as error:
@@ -155,51 +98,31 @@ async def ask(
         yield Failed(work.started.message, unknown.status, unknown.code, unknown.detail)
     finally:
         finding.cancel()
+        keeping.cancel()
         # The reader may have left (the generator is closed) or anything else may have gone wrong: store what there is.
         if status != "saved":
-            await asyncio.shield(_save(app, caller, work, status))
+            ended = "interrupted" if running.closing and status == "stopped" else status
+            await asyncio.shield(storing.save(app, caller, work, ended))
 
 
-async def _store_question(
-    app: App, caller: Caller, session_uuid: UUID, text: str, agent_slug: str | None
-) -> tuple[Turnaround, asyncio.Task[Found]]:
-    """The question is stored, and its sources are being looked for meanwhile, with connections of their own."""
-    if not text:
-        raise EmptyQuestion()
-    if len(text) > MAX_QUESTION:
-        raise QuestionTooLong()
-    async with AsyncExitStack() as unless_stored:
-        async with app.db.transaction(caller) as tx:
-            # Asking is for one's own conversations, also for those who may read all.
-            held = await tx.first(Row, queries.lock_session, uuid=session_uuid, user=caller.user_id or -1)
-            if held is None or agent_slug not in (None, held["agent_slug"]):
-                raise NoSuchSession()
-            agent = await agents.agent(tx, held["agent_slug"])
-            finding = asyncio.create_task(retrieval.find(app, caller, agent, text))
-            unless_stored.callback(finding.cancel)
-            added = await tx.first(
-                Row,
-                queries.add_exchange,
-                session=held["id"],
-                content=text,
-                title=text if len(text) <= 80 else text[:80].rsplit(" ", 1)[0] + "…",
-                prompt_version=agent.prompt_version,
-                seconds=app.settings.answer_timeout,
-            )
-            if added is None:
-                raise AnswerRunning()
-            history: list[prompt.Past] = []
-            if held["message_count"]:
-                history = await tx.all(
-                    prompt.Past,
-                    queries.history,
-                    session=held["id"],
-                    before=added["question_id"],
-                    most=agent.context_window_size,
-                )
-        unless_stored.pop_all()
-    started = Started(session_uuid, added["question"], added["answer"])
-    return Turnaround(agent, held["id"], text, added["question_id"], started, added["answer_id"], history), finding
+async def watch(app: App, caller: Caller, message: Message) -> AsyncGenerator[ChatEvent, None]:
+    """The answer *message*, which another process writes or which is finished, as the database comes to know of it."""
+    yield Started(message.session_uuid, message.reply_to or message.uuid, message.uuid)
+    told, known = "", False
+    while True:
+        context = message.rag_context
+        if context is not None and not known:
+            known = True
+            yield Sources(context["sources"], context["retrieval_mode"], context["degraded"])
+        if piece := message.content[len(told) :]:
+            told = message.content
+            yield Token(piece)
+        if message.status != "streaming":
+            yield storing.done(message)
+            return
+        await asyncio.sleep(storing.KEPT_EVERY / 2)
+        async with app.db.transaction(caller, read_only=True) as tx:
+            message = await storing.read(tx, message.uuid)
 
 
 async def write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncGenerator[str, None]:
@@ -305,53 +228,4 @@ def _options(agent: Agent, tiny: bool) -> Options:
         max_tokens=agent.max_tokens,
         temperature=float(agent.temperature),
         stop=("\n",) if tiny else (),
-    )
-
-
-async def _save(app: App, caller: Caller, work: Turnaround, status: str) -> Done:
-    """Checks the figures and stores the answer, once."""
-    reply = work.reply
-    usage = reply.usage if reply else Usage()
-    # In a thread: a long answer over long sources takes the processor for a while, and others are streaming.
-    shown = [s.content for s in work.sources]
-    said_in = prompt.language(work.agent)
-    checks: dict[str, Any] = await asyncio.to_thread(retrieval.verify, work.content, shown, work.question, said_in)
-    context: dict[str, Any] = {
-        "sources": [s.as_json() for s in work.sources],
-        "hydrated_data": work.found.hydrated() if work.found else {},
-        "retrieval_mode": work.agent.retrieval_mode,
-        "query": work.found.query if work.found else work.question,
-        "degraded": work.found.degraded if work.found else None,
-        "learned": [],
-        "prompt_version": work.agent.prompt_version,
-        "checks": checks,
-        "notice": work.notice,
-        "fallback": bool(reply and reply.fallback),
-    }
-    async with app.db.transaction(caller) as tx:
-        saved = await tx.value(
-            queries.save_answer,
-            id=work.message_id,
-            content=work.content,
-            status=status,
-            rag_context=dumps(context),
-            model=reply.model if reply else None,
-            provider=reply.provider if reply else None,
-            tokens_prompt=usage.input if reply else None,
-            tokens_completion=usage.output if reply else None,
-            ms=work.milliseconds,
-        )
-        if saved is not None:
-            await tx.run(queries.touch_session, session=work.session_id)
-            await events.publish(tx, "message.created", message=str(work.started.message), status=status)
-    return Done(
-        message=work.started.message,
-        status=status,
-        content=work.content,
-        usage={"input": usage.input, "cached_input": usage.cached_input, "output": usage.output},
-        checks=checks,
-        model=reply.model if reply else None,
-        prompt_version=work.agent.prompt_version,
-        generation_time_ms=work.milliseconds,
-        notice=work.notice,
     )

@@ -11,6 +11,7 @@ from uuid import UUID
 from ...kernel.errors import Conflict, Invalid, NotFound
 
 MAX_QUESTION = 8_000
+MAX_COMMENT = 4_000
 
 
 class NoSuchSession(NotFound):
@@ -31,6 +32,14 @@ class QuestionTooLong(Invalid):
 
 class AnswerRunning(Conflict):
     """An answer is still being written in this conversation. Wait for it, or stop it."""
+
+
+class NotAnAnswer(Invalid):
+    """Only an answer that is finished can be judged."""
+
+
+class NoOpinion(Invalid):
+    """Say something: a thumb, a rating from 1 to 5 or a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One question or answer. ``status``: complete, streaming, stopped, interrupted, failed."""
+    """One question or answer. ``status``: complete, streaming, stopped, interrupted, failed.
+
+    *reply_to*: what it follows, an answer its question, a question the answer before it. *versions*: what else follows
+    the same message, in the order in which it came, itself included.
+    """
 
     id: int
     uuid: UUID
@@ -79,6 +92,23 @@ class Message:
     validated_at: datetime | None
     corrected_content: str | None
     created_at: datetime
+    versions: list[UUID]
+
+    @property
+    def said(self) -> str:
+        """What readers are shown first: the correction, if there is one."""
+        return self.corrected_content or self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What one reader thinks of an answer: a thumb, one to five, a comment."""
+
+    message: UUID
+    rating: int | None
+    is_helpful: bool | None
+    comment: str | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,3 +47,29 @@ CREATE OR REPLACE TRIGGER ai_messages_count AFTER INSERT OR DELETE ON ai_message
 
 CREATE OR REPLACE TRIGGER ai_feedbacks_touch BEFORE UPDATE ON ai_feedbacks
     FOR EACH ROW EXECUTE FUNCTION trg_touch_updated_at();
+
+CREATE OR REPLACE FUNCTION holds_words(said text, wanted text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT coalesce(bool_and(position(word IN lower(unaccent(coalesce(said, '')))) > 0), true)
+    FROM regexp_split_to_table(lower(unaccent(btrim(wanted))), '\s+') AS word
+$$;
+COMMENT ON FUNCTION holds_words(text, text) IS 'Whether every word is somewhere in what was said, whatever its case and accents.';
+
+CREATE OR REPLACE FUNCTION message_path(session uuid, at uuid) RETURNS SETOF bigint
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    WITH RECURSIVE whole AS MATERIALIZED (
+        SELECT m.id, m.uuid, m.reply_to FROM ai_messages m JOIN ai_sessions s ON s.id = m.session_id WHERE s.uuid = session
+    ), below AS (
+        SELECT id FROM whole WHERE uuid = at
+        UNION ALL
+        SELECT w.id FROM whole w JOIN below b ON w.reply_to = b.id
+    ), path AS (
+        SELECT id, reply_to FROM whole WHERE id = (
+            SELECT max(id) FROM (SELECT id FROM below UNION ALL SELECT id FROM whole WHERE at IS NULL) AS ends)
+        UNION ALL
+        SELECT m.id, m.reply_to FROM ai_messages m JOIN path p ON m.id = p.reply_to
+    )
+    SELECT id FROM path
+$$;
+COMMENT ON FUNCTION message_path(uuid, uuid) IS
+    'The messages of a conversation as it stands: from its newest one, or the newest after one of them, back to the beginning.';

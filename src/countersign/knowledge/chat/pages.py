@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -14,21 +13,21 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from ...kernel.access import Caller
 from ...kernel.app import App
 from ...kernel.database import Tx
-from ...kernel.errors import NotFound
 from ...kernel.pages import page
-from ...kernel.web import Clean, EventStream, House, Router, Who, wants_json
+from ...kernel.web import Clean, House, Router, Who, wants_json
 from ..agents import service as agents
 from ..agents.models import Agent
 from ..dispatch.models import AgentUnclear
 from . import evidence, service
 from .examples import examples
-from .models import Failed, Session
-from .wire import AnswerFailed, sse
+from .models import Session
+from .turns import answered, wait_for
 
 routes = Router(include_in_schema=False)
 
 MAY = "ai-sessions.view"
 SHOWN = 40
+MOST_MESSAGES = 1000
 MOST_WORDS = 2000  # of a question in an address
 Words = Annotated[Clean | None, Query(max_length=200)]
 Text = Annotated[Clean | None, Query(max_length=MOST_WORDS)]
@@ -89,7 +88,7 @@ async def open_and_ask(
     if wants_json(request):
         return JSONResponse({"session": str(opened.uuid), "address": f"/sessions/{opened.uuid}"}, 201)
     if text.strip():
-        await _answer_whole(app, caller, opened.uuid, text)
+        await wait_for(app, service.ask(app, caller, opened.uuid, text))
     return RedirectResponse(f"/sessions/{opened.uuid}#last", 303)
 
 
@@ -102,48 +101,66 @@ async def _open(app: App, caller: Caller, agent: str, text: str) -> Session:
 
 @routes.on("GET /sessions", permission=MAY)
 async def list_sessions(
-    request: Request, app: House, caller: Who, q: Words = None, before: datetime | None = None, current: str = ""
+    request: Request,
+    app: House,
+    caller: Who,
+    q: Words = None,
+    before: datetime | None = None,
+    current: str = "",
+    archived: bool = False,
 ) -> Response:
     """Own conversations, newest first; the list alone when a page asks for it while somebody types."""
+    status = "archived" if archived else "active"
     async with app.db.transaction(caller, read_only=True) as tx:
-        found = await service.sessions(tx, q=q, before=before, limit=SHOWN)
+        found = await service.sessions(tx, q=q, before=before, limit=SHOWN, status=status)
     more = found[-1].updated_at if len(found) == SHOWN else None
-    return page(request, "chat/sessions.html", sessions=found, more=more, current=current, q=q or "")
+    return page(request, "chat/sessions.html", sessions=found, more=more, current=current, q=q or "", archived=archived)
 
 
 @routes.on("GET /sessions/{uuid}", permission=MAY)
-async def read_session(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
-    """One conversation, with the evidence of its last answer beside it."""
+async def read_session(request: Request, app: House, caller: Who, uuid: UUID, at: UUID | None = None) -> Response:
+    """One conversation as it stands, or with the version *at*; the evidence of its last answer beside it.
+
+    Only its messages when a script asks, because something happened in another window.
+    """
     async with app.db.transaction(caller, read_only=True) as tx:
         session = await service.session(tx, uuid)
-        messages = await service.messages(tx, uuid)
+        messages = await service.messages(tx, uuid, at=at, limit=MOST_MESSAGES)
         others = await service.sessions(tx, limit=SHOWN)
-        answers = [m for m in messages if m.role == "assistant" and m.rag_context]
-        shown = await evidence.of(tx, answers[-1]) if answers else None
+        answers = [m for m in messages if m.role == "assistant"]
+        with_sources = [m for m in answers if m.rag_context]
+        shown = await evidence.of(tx, with_sources[-1]) if with_sources else None
+        opinions = await service.feedbacks(tx, answers)
         agent = await _agent(tx, session)
     return page(
         request,
         "chat/session.html",
         session=session,
         messages=messages,
+        opinions=opinions,
         sessions=others,
         more=None,
         agent=agent,
         evidence=shown,
         current=str(uuid),
+        at=at,
         q="",
+        archived=False,
     )
 
 
 @routes.on("POST /sessions/{uuid}/messages", permission=MAY)
-async def ask(request: Request, app: House, caller: Who, uuid: UUID, text: Annotated[Clean, Form()] = "") -> Response:
-    """Asks: streamed to a script that wants events, else whole, then back to the conversation."""
-    if "text/event-stream" not in request.headers.get("accept", ""):
-        await _answer_whole(app, caller, uuid, text)
-        return RedirectResponse(f"/sessions/{uuid}#last", 303)
-    events = service.ask(app, caller, uuid, text)
-    first = await anext(events)
-    return EventStream(sse(events, first))
+async def ask(
+    request: Request,
+    app: House,
+    caller: Who,
+    uuid: UUID,
+    text: Annotated[Clean, Form()] = "",
+    after: Annotated[UUID | None, Form()] = None,
+    instead_of: Annotated[UUID | None, Form()] = None,
+) -> Response:
+    """Asks, after the answer *after* or in the place of the question *instead_of*."""
+    return await answered(request, app, uuid, service.ask(app, caller, uuid, text, after=after, instead_of=instead_of))
 
 
 @routes.on("POST /sessions/{uuid}/title", permission=MAY)
@@ -156,61 +173,28 @@ async def rename(
     return RedirectResponse(f"/sessions/{uuid}", 303)
 
 
+@routes.on("POST /sessions/{uuid}/archive", permission=MAY)
+async def archive(app: House, caller: Who, uuid: UUID) -> Response:
+    """Puts the conversation away."""
+    async with app.db.transaction(caller) as tx:
+        await service.archive(tx, uuid)
+    return RedirectResponse("/sessions", 303)
+
+
+@routes.on("POST /sessions/{uuid}/restore", permission=MAY)
+async def restore(app: House, caller: Who, uuid: UUID) -> Response:
+    """Takes the conversation out of the archive."""
+    async with app.db.transaction(caller) as tx:
+        await service.archive(tx, uuid, away=False)
+    return RedirectResponse(f"/sessions/{uuid}", 303)
+
+
 @routes.on("POST /sessions/{uuid}/delete", permission=MAY)
 async def delete(app: House, caller: Who, uuid: UUID) -> Response:
     """Takes the conversation out of the lists."""
     async with app.db.transaction(caller) as tx:
         await service.delete(tx, uuid)
     return RedirectResponse("/sessions", 303)
-
-
-@routes.on("GET /messages/{uuid}/fragment", permission=MAY)
-async def fragment(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
-    """One answer as the conversation shows it."""
-    async with app.db.transaction(caller, read_only=True) as tx:
-        message = await service.message(tx, uuid)
-        session = await service.session(tx, message.session_uuid)
-    return page(request, "chat/fragment.html", message=message, session=session)
-
-
-@routes.on("GET /messages/{uuid}/sources", permission=MAY)
-async def sources(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
-    """The evidence of an answer: every source, closed."""
-    return await _sources(request, app, caller, uuid, None)
-
-
-@routes.on("GET /messages/{uuid}/sources/{n}", permission=MAY)
-async def source(request: Request, app: House, caller: Who, uuid: UUID, n: int) -> Response:
-    """The evidence of an answer with source *n* open."""
-    return await _sources(request, app, caller, uuid, n)
-
-
-async def _sources(request: Request, app: App, caller: Caller, uuid: UUID, n: int | None) -> Response:
-    async with app.db.transaction(caller, read_only=True) as tx:
-        message = await service.message(tx, uuid)
-        session = await service.session(tx, message.session_uuid)
-        shown = await evidence.of(tx, message, n)
-    if n is not None and not any(item.n == n for item in shown.items):
-        raise NotFound()
-    return page(request, "chat/evidence.html", session=session, evidence=shown)
-
-
-@routes.on("POST /messages/{uuid}/stop", permission=MAY)
-async def stop(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
-    """Stops an answer; what was written of it stays."""
-    stopped = await service.stop(app, caller, uuid)
-    if wants_json(request):
-        return JSONResponse({"message": str(stopped.uuid)}, 202)
-    return RedirectResponse(f"/sessions/{stopped.session_uuid}#last", 303)
-
-
-async def _answer_whole(app: App, caller: Caller, uuid: UUID, text: str) -> None:
-    async with aclosing(service.ask(app, caller, uuid, text)) as events:
-        async for what in events:
-            if isinstance(what, Failed):
-                failed = AnswerFailed(what.detail)
-                failed.status = what.status  # pyright: ignore[reportAttributeAccessIssue]
-                raise failed
 
 
 async def _agent(tx: Tx, session: Session) -> Agent | None:

@@ -6,26 +6,30 @@ FROM agents a WHERE a.slug = %(slug)s::text AND a.deleted_at IS NULL AND a.is_ac
 RETURNING uuid;
 
 -- sessions
--- Conversations, newest first: those of one user, or of all; of one agent; with a word in their title or questions.
+-- Conversations, newest first: those of one user, or of all; of one agent; with words in their title or what was said.
 SELECT s.uuid, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, s.title,
        s.message_count, s.status, s.external_session_id, s.external_context,
        s.user_id IS NOT DISTINCT FROM current_actor() AS own, s.dispatch, s.created_at, s.updated_at
 FROM ai_sessions s
 JOIN agents a ON a.id = s.agent_id
 WHERE s.status <> 'deleted'
+  AND (%(status)s::text IS NULL OR s.status = %(status)s::text)
   AND (%(user)s::bigint IS NULL OR s.user_id = %(user)s::bigint)
   AND (%(agent)s::text IS NULL OR a.slug = %(agent)s::text)
   AND (%(uuid)s::uuid IS NULL OR s.uuid = %(uuid)s::uuid)
   AND (%(before)s::timestamptz IS NULL OR s.updated_at < %(before)s::timestamptz)
-  AND (%(q)s::text IS NULL OR s.title ILIKE '%%' || %(q)s::text || '%%' OR EXISTS (
-        SELECT FROM ai_messages m WHERE m.session_id = s.id AND m.role = 'user' AND m.content ILIKE '%%' || %(q)s::text || '%%'))
+  AND (%(q)s::text IS NULL OR holds_words(s.title, %(q)s::text) OR EXISTS (
+        SELECT FROM ai_messages m WHERE m.session_id = s.id AND m.validation_status <> 'rejected'
+        AND holds_words(coalesce(m.corrected_content, m.content), %(q)s::text)))
 ORDER BY s.updated_at DESC, s.id DESC LIMIT %(limit)s::bigint;
 
 -- messages
--- Messages of a conversation in their order, or one message by its address.
+-- Messages of a conversation in their order, all of them or as it stands with one of them in it; or one message by its address.
 SELECT m.id, m.uuid, s.uuid AS session_uuid, m.role, m.content, m.status, q.uuid AS reply_to, m.rag_context, m.model_used,
        m.provider, m.prompt_version, m.tokens_prompt, m.tokens_completion, m.generation_time_ms, m.validation_status,
-       v.name AS validated_by_name, m.validated_at, m.corrected_content, m.created_at
+       v.name AS validated_by_name, m.validated_at, m.corrected_content, m.created_at,
+       ARRAY(SELECT o.uuid FROM ai_messages o WHERE o.session_id = m.session_id AND o.role = m.role
+             AND o.reply_to IS NOT DISTINCT FROM m.reply_to ORDER BY o.id) AS versions
 FROM ai_messages m
 JOIN ai_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
 LEFT JOIN ai_messages q ON q.id = m.reply_to
@@ -34,6 +38,7 @@ WHERE (%(session)s::uuid IS NULL OR s.uuid = %(session)s::uuid)
   AND (%(uuid)s::uuid IS NULL OR m.uuid = %(uuid)s::uuid)
   AND (%(user)s::bigint IS NULL OR s.user_id = %(user)s::bigint)
   AND (%(after)s::bigint IS NULL OR m.id > %(after)s::bigint)
+  AND (%(every)s::boolean OR m.id = ANY (ARRAY(SELECT message_path(%(session)s::uuid, %(at)s::uuid))))
 ORDER BY m.id LIMIT %(limit)s::bigint;
 
 -- lock_session
@@ -44,13 +49,20 @@ WHERE s.uuid = %(uuid)s::uuid AND s.status = 'active' AND (%(user)s::bigint IS N
 FOR UPDATE OF s;
 
 -- add_exchange
--- Store the question, an empty answer with an address, to be filled, and the name of a conversation that has none; nothing
--- while an answer is being written there that has not run out of time.
-WITH question AS (
-    INSERT INTO ai_messages (session_id, role, content, status)
-    SELECT %(session)s::bigint, 'user', %(content)s::text, 'complete' WHERE NOT EXISTS (
-        SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
-        AND created_at > now() - make_interval(secs => %(seconds)s::double precision))
+-- Store the question after the message that it follows, an empty answer with an address, to be filled, and the name of a
+-- conversation that has none; nothing while an answer is being written there by a process that lives.
+WITH place AS (
+    SELECT CASE WHEN %(instead_of)s::bigint IS NOT NULL
+        THEN (SELECT reply_to FROM ai_messages WHERE id = %(instead_of)s::bigint)
+        ELSE (SELECT id FROM ai_messages WHERE session_id = %(session)s::bigint
+              AND (%(after)s::uuid IS NULL OR uuid = %(after)s::uuid AND role = 'assistant') ORDER BY id DESC LIMIT 1)
+        END AS reply_to
+), question AS (
+    INSERT INTO ai_messages (session_id, role, content, status, reply_to, regenerated_from)
+    SELECT %(session)s::bigint, 'user', %(content)s::text, 'complete', place.reply_to, %(instead_of)s::bigint FROM place
+    WHERE (place.reply_to IS NOT NULL OR %(after)s::uuid IS NULL OR %(instead_of)s::bigint IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM ai_messages WHERE session_id = %(session)s::bigint AND status = 'streaming'
+        AND coalesce(written_at, created_at) > now() - make_interval(secs => %(silence)s::double precision))
     RETURNING id, uuid
 ), answer AS (
     INSERT INTO ai_messages (session_id, role, content, status, reply_to, prompt_version)
@@ -61,6 +73,26 @@ WITH question AS (
     WHERE id = %(session)s::bigint AND title IS NULL AND EXISTS (SELECT FROM question)
 )
 SELECT question.id AS question_id, question.uuid AS question, answer.id AS answer_id, answer.uuid AS answer FROM question, answer;
+
+-- session_of
+-- The conversation that a message belongs to.
+SELECT s.uuid FROM ai_messages m JOIN ai_sessions s ON s.id = m.session_id WHERE m.uuid = %(message)s::uuid;
+
+-- asked_question
+-- A question of a conversation that is put otherwise, or that an answer was given to.
+SELECT q.id, q.uuid, q.content FROM ai_messages q
+WHERE q.session_id = %(session)s::bigint AND q.role = 'user'
+  AND (q.uuid = %(message)s::uuid OR q.id = (SELECT reply_to FROM ai_messages WHERE uuid = %(message)s::uuid AND role = 'assistant'));
+
+-- add_version
+-- An empty answer beside an earlier one to the same question; nothing while an answer is being written there.
+INSERT INTO ai_messages (session_id, role, content, status, reply_to, regenerated_from, prompt_version)
+SELECT m.session_id, 'assistant', '', 'streaming', m.reply_to, m.id, %(prompt_version)s::integer
+FROM ai_messages m
+WHERE m.uuid = %(message)s::uuid AND NOT EXISTS (
+    SELECT FROM ai_messages WHERE session_id = m.session_id AND status = 'streaming'
+    AND coalesce(written_at, created_at) > now() - make_interval(secs => %(silence)s::double precision))
+RETURNING id, uuid;
 
 -- title_session
 -- Name a conversation.
@@ -73,14 +105,22 @@ UPDATE ai_sessions SET status = 'deleted', closed_at = now(), updated_at = now()
 WHERE uuid = %(uuid)s::uuid AND status <> 'deleted' AND (%(user)s::bigint IS NULL OR user_id = %(user)s::bigint);
 
 -- history
--- The last messages before a question as they stand after correction; never rejected or unfinished answers.
+-- The last messages before a question as they stand after correction, along the branch that leads to it; never rejected or
+-- unfinished answers.
 SELECT role, content FROM (
     SELECT m.id, m.role, coalesce(m.corrected_content, m.content) AS content
     FROM ai_messages m
-    WHERE m.session_id = %(session)s::bigint AND m.id < %(before)s::bigint AND m.role IN ('user', 'assistant')
-      AND m.status IN ('complete', 'stopped') AND m.validation_status <> 'rejected' AND m.content <> ''
+    WHERE m.id = ANY (ARRAY(SELECT message_path(%(session)s::uuid, %(question)s::uuid))) AND m.id < %(before)s::bigint
+      AND m.role IN ('user', 'assistant') AND m.status IN ('complete', 'stopped')
+      AND m.validation_status <> 'rejected' AND m.content <> ''
     ORDER BY m.id DESC LIMIT %(most)s::bigint
 ) AS last ORDER BY id;
+
+-- keep_answer
+-- What there is of an answer that is still being written, so that nothing but the last seconds can be lost.
+UPDATE ai_messages SET content = %(content)s::text, written_at = now(),
+       rag_context = coalesce(%(rag_context)s::jsonb, rag_context)
+WHERE id = %(id)s::bigint AND status = 'streaming';
 
 -- save_answer
 -- Fill the answer once; a second writer finds nothing to do.
@@ -94,9 +134,32 @@ WHERE id = %(id)s::bigint AND status = 'streaming' RETURNING session_id;
 UPDATE ai_sessions SET updated_at = now() WHERE id = %(session)s::bigint;
 
 -- interrupt_answers
--- Answers whose process died are said to be interrupted.
+-- Answers whose process has fallen silent are said to be interrupted.
 UPDATE ai_messages SET status = 'interrupted'
-WHERE status = 'streaming' AND created_at < now() - make_interval(secs => %(seconds)s::double precision) RETURNING id;
+WHERE status = 'streaming' AND coalesce(written_at, created_at) < now() - make_interval(secs => %(silence)s::double precision)
+RETURNING id;
+
+-- archive_session
+-- Put a conversation away, or take it out again.
+UPDATE ai_sessions SET status = %(status)s::text, closed_at = CASE WHEN %(status)s::text = 'active' THEN NULL ELSE now() END
+WHERE uuid = %(uuid)s::uuid AND status IN ('active', 'archived') AND (%(user)s::bigint IS NULL OR user_id = %(user)s::bigint);
+
+-- give_feedback
+-- What one reader thinks of an answer; a later word replaces the earlier one.
+INSERT INTO ai_feedbacks (message_id, user_id, rating, is_helpful, comment)
+VALUES (%(message)s::bigint, current_actor(), %(rating)s::smallint, %(is_helpful)s::boolean, %(comment)s::text)
+ON CONFLICT (user_id, message_id) DO UPDATE
+SET rating = excluded.rating, is_helpful = excluded.is_helpful, comment = excluded.comment;
+
+-- take_feedback_back
+-- A reader has no opinion any more.
+DELETE FROM ai_feedbacks WHERE message_id = %(message)s::bigint AND user_id = current_actor();
+
+-- feedbacks
+-- What the reader thinks of answers.
+SELECT m.uuid AS message, f.rating, f.is_helpful, f.comment, f.updated_at
+FROM ai_feedbacks f JOIN ai_messages m ON m.id = f.message_id
+WHERE f.message_id = ANY (%(messages)s::bigint[]) AND f.user_id = current_actor();
 
 -- validated_questions
 -- The newest questions whose answers were validated, with those of their cited entries that can still be found.

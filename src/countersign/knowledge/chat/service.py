@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -17,8 +18,12 @@ from ...kernel.json import dumps
 from ..agents import service as agents
 from ..dispatch import service as dispatch
 from ..dispatch.models import AgentUnclear, Choice
-from . import answer
+from . import answer, prompt, running
+from .feedback import feedbacks, give_feedback, take_feedback_back
 from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Session
+from .running import Live, Running
+
+__all__ = ["feedbacks", "give_feedback", "take_feedback_back"]
 
 queries = sql.load(__package__ or "")
 
@@ -73,34 +78,83 @@ async def sessions(
     limit: int = 30,
     before: datetime | None = None,
     all: bool = False,
+    status: str | None = "active",
 ) -> list[Session]:
-    """Conversations, newest first: the caller's own, or everybody's with *all* and the permission for it."""
+    """Conversations, newest first: the caller's own, or everybody's with *all* and the permission for it.
+
+    *status*: ``active``, ``archived``, or None for both.
+    """
     assert tx.caller is not None
     user = whose(tx) if all else tx.caller.user_id or -1
     return await tx.all(
-        Session, queries.sessions, user=user, agent=agent, q=q or None, uuid=None, before=before, limit=limit
+        Session,
+        queries.sessions,
+        user=user,
+        agent=agent,
+        q=q or None,
+        uuid=None,
+        before=before,
+        limit=limit,
+        status=status,
     )
 
 
 async def session(tx: Tx, uuid: UUID) -> Session:
     """One conversation that the caller may see. Raises ``NoSuchSession``."""
     found = await tx.first(
-        Session, queries.sessions, user=whose(tx), agent=None, q=None, uuid=uuid, before=None, limit=1
+        Session, queries.sessions, user=whose(tx), agent=None, q=None, uuid=uuid, before=None, limit=1, status=None
     )
     if found is None:
         raise NoSuchSession()
     return found
 
 
-async def messages(tx: Tx, session_uuid: UUID, *, limit: int = 200, after: int | None = None) -> list[Message]:
-    """Messages of one conversation, oldest first. Raises ``NoSuchSession``."""
+async def messages(
+    tx: Tx,
+    session_uuid: UUID,
+    *,
+    limit: int = 200,
+    after: int | None = None,
+    at: UUID | None = None,
+    every: bool = False,
+) -> list[Message]:
+    """Messages of one conversation as it stands, oldest first; with *at* as it stands with that message in it, with
+    *every* all versions. Raises ``NoSuchSession``, ``NoSuchMessage``."""
     await session(tx, session_uuid)
-    return await tx.all(Message, queries.messages, session=session_uuid, uuid=None, user=None, after=after, limit=limit)
+    return await path(tx, session_uuid, limit=limit, after=after, at=at, every=every)
+
+
+async def path(
+    tx: Tx,
+    session_uuid: UUID,
+    *,
+    limit: int = 200,
+    after: int | None = None,
+    at: UUID | None = None,
+    every: bool = False,
+) -> list[Message]:
+    """As ``messages``, for whoever was found to be allowed to see the conversation."""
+    found = await tx.all(
+        Message,
+        queries.messages,
+        session=session_uuid,
+        uuid=None,
+        user=None,
+        after=after,
+        at=at,
+        every=every,
+        limit=limit,
+    )
+    if at is not None and not found:
+        raise NoSuchMessage()
+    return found
 
 
 async def message(tx: Tx, uuid: UUID) -> Message:
     """One message that the caller may see. Raises ``NoSuchMessage``."""
-    found = await tx.first(Message, queries.messages, session=None, uuid=uuid, user=whose(tx), after=None, limit=1)
+    found = await tx.first(
+        Message, queries.messages, session=None, uuid=uuid, user=whose(tx), after=None, at=None, every=True, limit=1
+    )
     if found is None:
         raise NoSuchMessage()
     return found
@@ -120,11 +174,55 @@ async def delete(tx: Tx, uuid: UUID) -> None:
     await audit(tx, "delete", "ai_session", None, old={"uuid": str(uuid)})
 
 
+async def archive(tx: Tx, uuid: UUID, *, away: bool = True) -> Session:
+    """Puts the conversation away: read and found, but not continued; or back. Raises ``NoSuchSession``."""
+    status = "archived" if away else "active"
+    if not await tx.run(queries.archive_session, uuid=uuid, status=status, user=whose(tx)):
+        raise NoSuchSession()
+    return await session(tx, uuid)
+
+
 def ask(
-    app: App, caller: Caller, session_uuid: UUID, text: str, *, agent_slug: str | None = None
+    app: App,
+    caller: Caller,
+    session_uuid: UUID,
+    text: str,
+    *,
+    agent_slug: str | None = None,
+    after: UUID | None = None,
+    instead_of: UUID | None = None,
+    history: Sequence[prompt.Past] | None = None,
 ) -> AsyncGenerator[ChatEvent, None]:
-    """Asks a question and yields what happens until the answer is stored; closing it early stops the answer."""
-    return answer.ask(app, caller, session_uuid, text, agent_slug=agent_slug)
+    """Asks a question and yields what happens until the answer is stored; closing it early stops the answer.
+
+    *after*: the answer that the question follows, if not the newest; *instead_of*: the question that it puts otherwise.
+    """
+    return answer.ask(
+        app, caller, session_uuid, text, agent_slug=agent_slug, after=after, instead_of=instead_of, history=history
+    )
+
+
+def again(app: App, caller: Caller, message_uuid: UUID) -> AsyncGenerator[ChatEvent, None]:
+    """Answers the question of an answer once more, as ``ask`` does; both answers stay."""
+    return answer.again(app, caller, message_uuid)
+
+
+async def begin(app: App, answering: AsyncGenerator[ChatEvent, None]) -> Live:
+    """Lets what ``ask`` or ``again`` returned go on by itself, whoever listens. Raises what they raise at first."""
+    return await app.once(Running).begin(answering)
+
+
+async def follow(app: App, caller: Caller, message_uuid: UUID) -> AsyncGenerator[ChatEvent, None]:
+    """An answer from its beginning until it is stored, wherever it is written. Raises ``NoSuchMessage`` at first.
+
+    Closing this does not stop the answer.
+    """
+    async with app.db.transaction(caller, read_only=True) as tx:
+        found = await message(tx, message_uuid)
+    live = app.once(Running).live(message_uuid)
+    async with aclosing(live.follow() if live else answer.watch(app, caller, found)) as events:
+        async for what in events:
+            yield what
 
 
 async def stop(app: App, caller: Caller, message_uuid: UUID) -> Message:
@@ -132,6 +230,6 @@ async def stop(app: App, caller: Caller, message_uuid: UUID) -> Message:
     async with app.db.transaction(caller) as tx:
         found = await message(tx, message_uuid)
         if found.status == "streaming":
-            await answer.request_stop(tx, message_uuid)
-    app.once(answer.Running).stop(message_uuid)
+            await running.request_stop(tx, message_uuid)
+    app.once(Running).stop(message_uuid)
     return found

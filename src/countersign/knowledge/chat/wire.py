@@ -9,15 +9,16 @@ from typing import Any
 
 from ...kernel.errors import CountersignError
 from ...kernel.web import event
-from .models import ChatEvent, Done, Failed, Message, Session, Sources, Started, Token
+from .models import ChatEvent, Done, Failed, Feedback, Message, Session, Sources, Started, Token
 
 NAMES: dict[type, str] = {Started: "start", Sources: "sources", Token: "token", Done: "done", Failed: "error"}
 
 
-async def sse(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> AsyncGenerator[bytes, None]:
-    """*first* and *events* as server-sent events; closing this closes *events*, which stops the answer."""
+async def sse(events: AsyncGenerator[ChatEvent, None], first: ChatEvent | None = None) -> AsyncGenerator[bytes, None]:
+    """*first* and *events* as server-sent events; closing this closes *events*."""
     try:
-        yield event(NAMES[type(first)], first)
+        if first is not None:
+            yield event(NAMES[type(first)], first)
         async for what in events:
             yield event(NAMES[type(what)], what)
     finally:
@@ -36,15 +37,20 @@ class AnswerFailed(CountersignError):
     """The answer could not be made."""
 
 
+def failure(what: Failed) -> AnswerFailed:
+    """What the stream reported, to be raised."""
+    failed = AnswerFailed(what.detail, reason=what.code, message=str(what.message))
+    failed.status = what.status  # pyright: ignore[reportAttributeAccessIssue]
+    return failed
+
+
 async def whole(events: AsyncGenerator[ChatEvent, None], first: ChatEvent) -> dict[str, Any]:
     """The finished answer as one object. Raises what the stream reported as an error."""
     reply: dict[str, Any] = asdict(first)
     async for what in events:
         match what:
             case Failed():
-                failed = AnswerFailed(what.detail, reason=what.code, message=str(what.message))
-                failed.status = what.status  # pyright: ignore[reportAttributeAccessIssue]
-                raise failed
+                raise failure(what)
             case Sources():
                 reply |= {"sources": what.items, "retrieval_mode": what.retrieval_mode, "degraded": what.degraded}
             case Done():
@@ -64,3 +70,8 @@ def message_json(m: Message) -> dict[str, Any]:
     shown = asdict(m)
     del shown["id"]
     return shown
+
+
+def feedback_json(f: Feedback) -> dict[str, Any]:
+    """An opinion as the API shows it."""
+    return asdict(f)
