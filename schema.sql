@@ -1353,6 +1353,18 @@ END $_$;
 
 COMMENT ON FUNCTION public.dynamic_write(p_table bigint, p_row bigint, p_values jsonb) IS 'Writes one row; what the table refuses is said in words.';
 
+CREATE FUNCTION public.end_evaluation_of_job() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE evaluation_runs SET status = NEW.status, error = CASE WHEN NEW.status = 'failed' THEN NEW.error END, ended_at = now()
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'running');
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.end_evaluation_of_job() IS 'Trigger: a job that was cancelled or given up leaves no measurement that seems to go on.';
+
 CREATE FUNCTION public.end_import_of_job() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -4325,6 +4337,73 @@ ALTER TABLE public.dynamic_tables ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.evaluation_results (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    run_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    question text NOT NULL,
+    signed text NOT NULL,
+    live jsonb NOT NULL,
+    tried jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.evaluation_results FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.evaluation_results IS 'One question of a run: the signed answer, what the live agent answers, and what the changed one does.';
+
+ALTER TABLE public.evaluation_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.evaluation_results_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.evaluation_runs (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    agent_id bigint NOT NULL,
+    changes jsonb,
+    note text,
+    seen text NOT NULL,
+    prompt_version integer NOT NULL,
+    model character varying(100),
+    embedder character varying(100),
+    status character varying(20) DEFAULT 'pending'::character varying NOT NULL,
+    questions integer DEFAULT 0 NOT NULL,
+    summary jsonb,
+    error text,
+    job_id bigint,
+    decision character varying(20),
+    decided_by bigint,
+    decided_at timestamp with time zone,
+    published_version integer,
+    created_by bigint DEFAULT public.current_actor(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT chk_only_changes_are_decided CHECK (((decision IS NULL) OR ((changes IS NOT NULL) AND (decided_at IS NOT NULL)))),
+    CONSTRAINT chk_published_version CHECK (((published_version IS NOT NULL) = (NOT ((decision)::text IS DISTINCT FROM 'published'::text)))),
+    CONSTRAINT evaluation_runs_changes_check CHECK ((jsonb_typeof(changes) = 'object'::text)),
+    CONSTRAINT evaluation_runs_decision_check CHECK (((decision)::text = ANY ((ARRAY['published'::character varying, 'dropped'::character varying])::text[]))),
+    CONSTRAINT evaluation_runs_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'running'::character varying, 'completed'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])))
+);
+
+ALTER TABLE ONLY public.evaluation_runs FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.evaluation_runs IS 'Measurements of agents on validated questions; with changes: a trial of them against what is live, which its author publishes or not.';
+
+ALTER TABLE public.evaluation_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.evaluation_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.events (
     id bigint NOT NULL,
     tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
@@ -6038,6 +6117,18 @@ ALTER TABLE ONLY public.dynamic_tables
 ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_run_id_message_id_key UNIQUE (run_id, message_id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_id_key UNIQUE (tenant_id, id);
+
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 
@@ -6455,6 +6546,12 @@ CREATE INDEX idx_dynamic_tables_name ON public.dynamic_tables USING btree (table
 
 CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_tables USING btree (tenant_id);
 
+CREATE INDEX idx_evaluation_results_message ON public.evaluation_results USING btree (message_id);
+
+CREATE INDEX idx_evaluation_runs_agent ON public.evaluation_runs USING btree (agent_id, id DESC);
+
+CREATE INDEX idx_evaluation_runs_job ON public.evaluation_runs USING btree (job_id);
+
 CREATE INDEX idx_events_tenant ON public.events USING btree (tenant_id, id DESC);
 
 CREATE INDEX idx_human_validation_responses_at ON public.human_validation_responses USING btree (tenant_id, validated_at DESC);
@@ -6783,6 +6880,12 @@ CREATE TRIGGER dynamic_tables_learned_gone AFTER DELETE ON public.dynamic_tables
 
 CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
+CREATE TRIGGER evaluation_results_insert_only BEFORE UPDATE ON public.evaluation_results FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER evaluation_runs_begin BEFORE INSERT ON public.evaluation_runs FOR EACH ROW EXECUTE FUNCTION public.check_transition('evaluation', 'status');
+
+CREATE TRIGGER evaluation_runs_transition BEFORE UPDATE OF status ON public.evaluation_runs FOR EACH ROW EXECUTE FUNCTION public.check_transition('evaluation', 'status');
+
 CREATE TRIGGER events_insert_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER human_validation_responses_archived BEFORE DELETE ON public.human_validation_responses FOR EACH ROW EXECUTE FUNCTION public.keep_until_archived('human_validation_id');
@@ -6810,6 +6913,8 @@ CREATE TRIGGER import_logs_transition BEFORE UPDATE OF status ON public.import_l
 CREATE TRIGGER index_entries_count AFTER UPDATE ON public.index_entries REFERENCING OLD TABLE AS old_entries NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION public.count_indexed_rows();
 
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
+
+CREATE TRIGGER jobs_end_evaluation AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'evaluation.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_evaluation_of_job();
 
 CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = ANY ((ARRAY['imports.run'::character varying, 'imports.undo'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
 
@@ -7081,6 +7186,30 @@ ALTER TABLE ONLY public.dynamic_tables
 
 ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES public.ai_messages(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.evaluation_runs(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.jobs(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES public.agents(tenant_id, id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES public.users(id);
@@ -7440,6 +7569,10 @@ ALTER TABLE public.dynamic_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dynamic_tables ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.evaluation_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evaluation_runs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.human_validation_responses ENABLE ROW LEVEL SECURITY;
@@ -7533,6 +7666,10 @@ CREATE POLICY system_all ON public.documents TO countersign_system USING (true) 
 CREATE POLICY system_all ON public.dynamic_changes TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.dynamic_tables TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.evaluation_results TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.evaluation_runs TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.events TO countersign_system USING (true) WITH CHECK (true);
 
@@ -7673,6 +7810,10 @@ CREATE POLICY tenant_only ON public.documents TO countersign_app USING ((tenant_
 CREATE POLICY tenant_only ON public.dynamic_changes TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.dynamic_tables TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.evaluation_results TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.evaluation_runs TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -8069,6 +8210,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_
 
 GRANT USAGE ON SEQUENCE public.dynamic_tables_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.dynamic_tables_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_results TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_results TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.evaluation_results_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.evaluation_results_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_runs TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_runs TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.evaluation_runs_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.evaluation_runs_id_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.events TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.events TO countersign_system;

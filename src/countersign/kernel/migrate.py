@@ -32,6 +32,7 @@ ROOMS = (
     "knowledge.agents",
     "knowledge.chat",
     "knowledge.learning",
+    "knowledge.evaluation",
     "delivery.tasks",
     "delivery.runs",
     "delivery.validations",
