@@ -38,6 +38,7 @@ ROOMS = (
     "delivery.validations",
     "delivery.metrics",
     "webhooks",
+    "review",
 )
 LOCK = 0x636F756E  # "coun": any number, always the same
 HISTORY = """
