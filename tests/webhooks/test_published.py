@@ -28,8 +28,14 @@ from tests.knowledge.conftest import work_off
 from tests.knowledge.imports.bringing import bring
 from tests.webhooks.conftest import Listening
 
-# An answer needs an agent that is asked: tests of the chat have it.
-ELSEWHERE = {"message.created"}
+# An answer needs an agent that is asked: tests of the chat, of the review and of the learning have these.
+ELSEWHERE = {
+    "message.created",
+    "message.validated",
+    "message.rejected",
+    "message.learned",
+    "learned.suspended",
+}
 # The reason of a failed file is told by a job that the database stores with the failure.
 BY_A_JOB = {"document.failed"}
 SUBJECTS = {"product": "products", "order": "commandes", "row": "chantiers"}

@@ -70,10 +70,10 @@ async def test_a_receiver_that_hangs_holds_up_neither_others_nor_other_work(
     async with AsyncExitStack() as stack:
         hanging, healthy = [await stack.enter_async_context(receiving()) for _ in range(2)]
         hanging.wait = 600
-        await subscribe(house, tenants, hanging, "learned.suspended", 120)
+        await subscribe(house, tenants, hanging, "run.finished", 120)
         await subscribe(house, tenants, healthy, "import.failed", 60)
         stack.enter_context(worker(settings, tmp_path / "worker.log", *pool))
-        await happen(house, tenants, "learned.suspended", 20)
+        await happen(house, tenants, "run.finished", 20)
         await until(lambda: hanging.received)
         began = time.monotonic()  # of its 120 seconds
         await happen(house, tenants, "import.failed", 20)
@@ -95,9 +95,9 @@ async def test_what_a_killed_worker_was_sending_is_sent_by_another_under_the_sam
 ) -> None:
     async with receiving() as receiver:
         receiver.wait = 600
-        webhook, secret = await subscribe(house, tenants, receiver, "learned.suspended", 60)
+        webhook, secret = await subscribe(house, tenants, receiver, "run.finished", 60)
         with worker(settings, tmp_path / "worker.log", *SOLO) as first:
-            await happen(house, tenants, "learned.suspended", 5)
+            await happen(house, tenants, "run.finished", 5)
             await until(lambda: receiver.received)
             kill(first)
         receiver.wait = 0
@@ -123,9 +123,9 @@ async def test_a_worker_that_is_stopped_finishes_what_it_sends(
 ) -> None:
     async with receiving() as receiver:
         receiver.wait = 1
-        await subscribe(house, tenants, receiver, "learned.suspended", 60)
+        await subscribe(house, tenants, receiver, "run.finished", 60)
         with worker(settings, tmp_path / "worker.log", *SOLO) as only:
-            await happen(house, tenants, "learned.suspended", 1)
+            await happen(house, tenants, "run.finished", 1)
             await until(lambda: receiver.received)
             only.terminate()
             await asyncio.to_thread(only.wait, 180)
