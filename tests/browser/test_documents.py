@@ -107,7 +107,7 @@ async def test_from_the_files_to_the_quoted_passage(
         await found(site, f"badge ZP-{one}", drawn)
         await cited(page, f"ZP-{one}")
         await expect(page.locator("mark.passage", has_text=drawn)).to_be_in_viewport()
-        await expect(page.locator("article")).to_contain_text("page 1")
+        await expect(page.locator("article")).to_contain_text(re.compile(r"pages\s1\set\s2"))
 
         await page.goto(quoted.partition("?")[0])
         await page.set_input_files(
