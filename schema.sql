@@ -2270,7 +2270,7 @@ COMMENT ON FUNCTION public.learned_facts(p_tenant bigint, p_table text, p_rows b
 
 CREATE FUNCTION public.learned_pick(p_facts jsonb, p_columns text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT jsonb_object_agg(c.c, (learned_pick.p_facts -> c.c)) AS jsonb_object_agg FROM unnest(learned_pick.p_columns) c(c));
+    RETURN CASE WHEN (p_facts IS NOT NULL) THEN (SELECT jsonb_object_agg(c.c, (learned_pick.p_facts -> c.c)) AS jsonb_object_agg FROM unnest(learned_pick.p_columns) c(c)) ELSE NULL::jsonb END;
 
 COMMENT ON FUNCTION public.learned_pick(p_facts jsonb, p_columns text[]) IS 'Some columns of what a record says.';
 

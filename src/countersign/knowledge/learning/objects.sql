@@ -58,7 +58,7 @@ COMMENT ON FUNCTION learned_facts(bigint, text, bigint[]) IS 'What live records 
 
 CREATE OR REPLACE FUNCTION learned_pick(p_facts jsonb, p_columns text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT jsonb_object_agg(c, p_facts -> c) FROM unnest(p_columns) AS c);
+RETURN CASE WHEN p_facts IS NOT NULL THEN (SELECT jsonb_object_agg(c, p_facts -> c) FROM unnest(p_columns) AS c) END;
 COMMENT ON FUNCTION learned_pick(jsonb, text[]) IS 'Some columns of what a record says.';
 
 CREATE OR REPLACE FUNCTION learned_below(p_rows bigint[]) RETURNS SETOF bigint
