@@ -97,8 +97,10 @@ def build(
         past.pop(0)
     room -= sum(len(p.content) for p in past)
     blocks = "\n".join(_fit(sources, room))
+    question = defused(question)
     asked = f"{blocks}\n\n{ASKED[code]}: {question}" if blocks else question
-    return [Turn("system", system), *(Turn(p.role, p.content) for p in past), Turn("user", asked)]
+    said = [Turn(p.role, p.content if tiny else defused(p.content)) for p in past]
+    return [Turn("system", system), *said, Turn("user", asked)]
 
 
 def only_source(sources: Sequence[Source]) -> int | None:
@@ -130,6 +132,10 @@ def _fit(sources: Sequence[Source], room: int) -> list[str]:
 
 
 def _block(source: Source, content: str) -> str:
-    """One delimited source; a look-alike of the delimiter inside it is defused."""
-    safe = content.replace("<source", "‹source").replace("</source", "‹/source")
-    return f"<source n={source.n}>\n{safe}\n</source>"
+    """One delimited source."""
+    return f"<source n={source.n}>\n{defused(content)}\n</source>"
+
+
+def defused(text: str) -> str:
+    """*text* with look-alikes of the delimiter broken: whoever asks, and whatever is quoted, makes no source."""
+    return re.sub(r"<(\s*/?\s*source)", r"‹\1", text, flags=re.IGNORECASE)
