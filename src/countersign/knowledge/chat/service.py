@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
@@ -18,13 +18,14 @@ from ...kernel.json import dumps
 from ..agents import service as agents
 from ..dispatch import service as dispatch
 from ..dispatch.models import AgentUnclear, Choice
-from . import answer, prompt, running
+from . import answer, running
+from .answer import again, ask
 from .feedback import feedbacks, give_feedback, take_feedback_back
 from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Session
 from .running import Live, Running
 from .trial import attempt
 
-__all__ = ["attempt", "feedbacks", "give_feedback", "take_feedback_back"]
+__all__ = ["again", "ask", "attempt", "feedbacks", "give_feedback", "take_feedback_back"]
 
 queries = sql.load(__package__ or "")
 
@@ -181,31 +182,6 @@ async def archive(tx: Tx, uuid: UUID, *, away: bool = True) -> Session:
     if not await tx.run(queries.archive_session, uuid=uuid, status=status, user=whose(tx)):
         raise NoSuchSession()
     return await session(tx, uuid)
-
-
-def ask(
-    app: App,
-    caller: Caller,
-    session_uuid: UUID,
-    text: str,
-    *,
-    agent_slug: str | None = None,
-    after: UUID | None = None,
-    instead_of: UUID | None = None,
-    history: Sequence[prompt.Past] | None = None,
-) -> AsyncGenerator[ChatEvent, None]:
-    """Asks a question and yields what happens until the answer is stored; closing it early stops the answer.
-
-    *after*: the answer that the question follows, if not the newest; *instead_of*: the question that it puts otherwise.
-    """
-    return answer.ask(
-        app, caller, session_uuid, text, agent_slug=agent_slug, after=after, instead_of=instead_of, history=history
-    )
-
-
-def again(app: App, caller: Caller, message_uuid: UUID) -> AsyncGenerator[ChatEvent, None]:
-    """Answers the question of an answer once more, as ``ask`` does; both answers stay."""
-    return answer.again(app, caller, message_uuid)
 
 
 async def begin(app: App, answering: AsyncGenerator[ChatEvent, None]) -> Live:

@@ -28,10 +28,10 @@ _CLOSING = re.compile(
 def title(question: str) -> str:
     """A short name for a conversation that begins with *question*; never empty when *question* is not."""
     text = " ".join(question.split())
-    short = _CLOSING.sub("", _HELLO.sub("", text))
+    short = asked = _CLOSING.sub("", _HELLO.sub("", text))
     for opening in _OPENINGS:
         # An article is only left out after what asks for it: “La dalle fuit” keeps its own.
-        if opening is _OPENINGS[-1] and short == _CLOSING.sub("", _HELLO.sub("", text)):
+        if opening is _OPENINGS[-1] and short == asked:
             break
         short = opening.sub("", short)
     short = short.strip(" ,;:–-") or text
