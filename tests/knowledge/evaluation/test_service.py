@@ -172,6 +172,14 @@ async def test_there_must_be_something_to_measure(site: Make, signed: Signed, te
         assert await service.runs(tx, agent) == []
 
 
+async def test_a_conversation_that_was_deleted_is_not_measured(site: Make, signed: Signed, owner: Owner) -> None:
+    here = await site(RULES)
+    await signed(here, QUESTIONS[:1])
+    await owner.execute("UPDATE ai_sessions SET status = 'deleted'")
+    with pytest.raises(NothingSigned):
+        await begun(here)
+
+
 def test_a_share_of_nothing_is_not_a_figure() -> None:
     told = measures.summary([])
     assert (told["r1"], told["figures"], told["ms_median"], told["cost_usd"]) == (None, None, None, "0")

@@ -21,7 +21,7 @@ SELECT m.id AS message_id, coalesce(m.rag_context ->> 'query', q.content) AS que
                  WHERE source.value ->> 'kind' <> 'quote'
                    AND position('[' || (source.value ->> 'n') || ']' IN coalesce(m.corrected_content, m.content)) > 0), '{}') AS wanted
 FROM ai_messages m
-JOIN ai_sessions s ON s.id = m.session_id AND s.agent_id = %(agent)s::bigint
+JOIN ai_sessions s ON s.id = m.session_id AND s.agent_id = %(agent)s::bigint AND s.status <> 'deleted'
 JOIN ai_messages q ON q.id = m.reply_to
 WHERE m.validation_status IN ('validated', 'learned') AND m.role = 'assistant'
 ORDER BY m.validated_at DESC, m.id DESC LIMIT %(most)s::integer;

@@ -88,14 +88,14 @@ async def publish(tx: Tx, agent: Agent, number: int) -> Agent:
     """
     found = await _undecided(tx, agent, number)
     now = await agents.update(tx, agent.slug, found.changes or {}, note=found.note, seen=found.seen)
-    await _decide(tx, number, "published", now.prompt_version)
+    await _decide(tx, number, "publish", "published", now.prompt_version)
     return now
 
 
 async def drop(tx: Tx, agent: Agent, number: int) -> None:
     """The changes of a trial do not go live. Raises ``NoSuchRun``, ``NotDecidable``."""
     await _undecided(tx, agent, number)
-    await _decide(tx, number, "dropped", None)
+    await _decide(tx, number, "drop", "dropped", None)
 
 
 async def _undecided(tx: Tx, agent: Agent, number: int) -> Run:
@@ -106,7 +106,7 @@ async def _undecided(tx: Tx, agent: Agent, number: int) -> Run:
     return found
 
 
-async def _decide(tx: Tx, number: int, decision: str, version: int | None) -> None:
+async def _decide(tx: Tx, number: int, verb: str, decision: str, version: int | None) -> None:
     if await tx.value(queries.decide, id=number, decision=decision, version=version) is None:
         raise NotDecidable()
-    await audit(tx, decision.removesuffix("ed") if decision == "published" else "drop", "evaluation", number)
+    await audit(tx, verb, "evaluation", number)
