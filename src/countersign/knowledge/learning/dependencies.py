@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from ...kernel import sql
 from ...kernel.database import Row, Tx
 from ...kernel.json import dumps
 from ..tables import service as tables
+from ..tables.models import Table
 from .models import FactsChanged, LearnedId
 
 queries = sql.load(__package__ or "")
@@ -32,7 +33,9 @@ async def of(tx: Tx, context: Mapping[str, Any]) -> Wanted:
     """The records and columns that the sources in *context* (a message's ``rag_context``) were made of."""
     wanted: Wanted = defaultdict(lambda: defaultdict(set))
     hydrated = cast("dict[str, dict[str, Any]]", context.get("hydrated_data") or {})
-    for source in cast("list[dict[str, Any]]", context.get("sources") or []):
+    sources = cast("list[dict[str, Any]]", context.get("sources") or [])
+    own = await tables.tables(tx) if any(s.get("table") not in (None, OUVRAGES, PASSAGES) for s in sources) else []
+    for source in sources:
         table, row = source.get("table"), source.get("row_id")
         if not table or row is None:
             continue
@@ -44,7 +47,7 @@ async def of(tx: Tx, context: Mapping[str, Any]) -> Wanted:
         elif table == PASSAGES:
             wanted[PASSAGES][int(row)] |= {"title", "content"}
         else:
-            await _dynamic(tx, wanted, table, int(row), shown, related)
+            _dynamic(own, wanted, table, int(row), shown, related)
     await _complete(tx, wanted[OUVRAGES])
     return {table: dict(rows) for table, rows in wanted.items() if rows}
 
@@ -62,15 +65,14 @@ def _ouvrage(
     rows[row] |= columns
 
 
-async def _dynamic(
-    tx: Tx,
+def _dynamic(
+    every: Sequence[Table],
     wanted: Wanted,
     table: str,
     row: int,
     shown: Mapping[str, Any],
     related: Mapping[str, list[dict[str, Any]]],
 ) -> None:
-    every = await tables.tables(tx)
     of = next((one for one in every if one.table_name == table), None)
     if of is None:
         return

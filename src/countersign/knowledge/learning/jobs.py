@@ -13,8 +13,7 @@ from .models import COLLECTION
 async def suspended(ctx: JobContext, learned: list[int]) -> None:
     """Tells of answers that the database suspended, and takes their vectors away."""
     async with ctx.app.db.transaction(ctx.caller) as tx:
-        for number in learned:
-            one = await service.learned(tx, number)
+        for one in await service.all_of(tx, learned):
             message = str(one.message) if one.message else None
             reason = one.status_reason or ""
             await publish(tx, "learned.suspended", learned=one.id, message=message, agent=one.agent_slug, reason=reason)

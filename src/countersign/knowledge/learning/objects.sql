@@ -126,17 +126,11 @@ REVOKE ALL ON FUNCTION recheck_learned(bigint, text, bigint[]) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION watch_learned_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- One look a statement: an import of thousands of rows asks once which of them anything was learned from.
-DECLARE
-    touched record;
 BEGIN
-    FOR touched IN
-        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
-        FROM (SELECT id, tenant_id FROM old_rows) o
-        JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = TG_TABLE_NAME AND d.row_id = o.id
-        GROUP BY d.tenant_id
-    LOOP
-        PERFORM recheck_learned(touched.tenant_id, TG_TABLE_NAME, touched.rows);
-    END LOOP;
+    PERFORM recheck_learned(d.tenant_id, TG_TABLE_NAME, array_agg(DISTINCT d.row_id))
+    FROM (SELECT id, tenant_id FROM old_rows) o
+    JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = TG_TABLE_NAME AND d.row_id = o.id
+    GROUP BY d.tenant_id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION watch_learned_rows() IS 'Trigger: records that changed or went are compared with what was learned from them.';
@@ -146,17 +140,11 @@ REVOKE ALL ON FUNCTION watch_learned_rows() FROM PUBLIC;
 CREATE OR REPLACE FUNCTION watch_learned_tree() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- What stands above a changed ouvrage or composition has changed too: what it is made of, what stands below it.
-DECLARE
-    touched record;
 BEGIN
-    FOR touched IN
-        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
-        FROM (SELECT DISTINCT tenant_id, parent_id FROM new_rows WHERE parent_id IS NOT NULL) n
-        JOIN learned_dependencies d ON d.tenant_id = n.tenant_id AND d.source_table = 'ouvrages' AND d.row_id = n.parent_id
-        GROUP BY d.tenant_id
-    LOOP
-        PERFORM recheck_learned(touched.tenant_id, 'ouvrages', touched.rows);
-    END LOOP;
+    PERFORM recheck_learned(d.tenant_id, 'ouvrages', array_agg(DISTINCT d.row_id))
+    FROM (SELECT DISTINCT tenant_id, parent_id FROM new_rows WHERE parent_id IS NOT NULL) n
+    JOIN learned_dependencies d ON d.tenant_id = n.tenant_id AND d.source_table = 'ouvrages' AND d.row_id = n.parent_id
+    GROUP BY d.tenant_id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION watch_learned_tree() IS 'Trigger: an ouvrage whose composition or children changed is compared with what was learned from it.';
@@ -165,19 +153,13 @@ REVOKE ALL ON FUNCTION watch_learned_tree() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION watch_learned_documents() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    touched record;
 BEGIN
-    FOR touched IN
-        SELECT d.tenant_id, array_agg(DISTINCT d.row_id) AS rows
-        FROM old_rows o
-        JOIN new_rows n ON n.id = o.id AND (n.deleted_at, n.title) IS DISTINCT FROM (o.deleted_at, o.title)
-        JOIN document_chunks c ON c.document_id = o.id
-        JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = 'document_chunks' AND d.row_id = c.id
-        GROUP BY d.tenant_id
-    LOOP
-        PERFORM recheck_learned(touched.tenant_id, 'document_chunks', touched.rows);
-    END LOOP;
+    PERFORM recheck_learned(d.tenant_id, 'document_chunks', array_agg(DISTINCT d.row_id))
+    FROM old_rows o
+    JOIN new_rows n ON n.id = o.id AND (n.deleted_at, n.title) IS DISTINCT FROM (o.deleted_at, o.title)
+    JOIN document_chunks c ON c.document_id = o.id
+    JOIN learned_dependencies d ON d.tenant_id = o.tenant_id AND d.source_table = 'document_chunks' AND d.row_id = c.id
+    GROUP BY d.tenant_id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION watch_learned_documents() IS 'Trigger: passages of a document that left or has another title are compared with what was learned from them.';
@@ -186,15 +168,10 @@ REVOKE ALL ON FUNCTION watch_learned_documents() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION watch_learned_tables() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    touched record;
 BEGIN
-    FOR touched IN
-        SELECT d.tenant_id, d.source_table, array_agg(DISTINCT d.row_id) AS rows
-        FROM learned_dependencies d WHERE d.tenant_id = OLD.tenant_id AND d.source_table = OLD.table_name GROUP BY 1, 2
-    LOOP
-        PERFORM recheck_learned(touched.tenant_id, touched.source_table, touched.rows);
-    END LOOP;
+    PERFORM recheck_learned(d.tenant_id, d.source_table, array_agg(DISTINCT d.row_id))
+    FROM learned_dependencies d WHERE d.tenant_id = OLD.tenant_id AND d.source_table = OLD.table_name
+    GROUP BY d.tenant_id, d.source_table;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION watch_learned_tables() IS 'Trigger: a table of users that lost a column, or is gone, is compared with what was learned from it.';

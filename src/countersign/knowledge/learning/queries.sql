@@ -33,7 +33,7 @@ VALUES (%(id)s::bigint, %(point)s::uuid, %(agent)s::bigint, %(message)s::bigint,
 SELECT id, slug FROM agents WHERE slug = %(slug)s::text AND deleted_at IS NULL;
 
 -- learned
--- One learned answer.
+-- Learned answers by their numbers.
 SELECT l.id, l.point_id, l.agent_id, a.slug AS agent_slug, a.name AS agent_name, m.uuid AS message, l.question, l.answer,
        l.validated_by, u.name AS validated_by_name, l.validated_at, l.prompt_version, l.model, l.embedder, l.status,
        l.status_reason, l.suspended_at, l.replaced_by, l.served_count, l.last_served_at, l.created_at, l.updated_at
@@ -41,7 +41,8 @@ FROM learned_responses l
 JOIN agents a ON a.id = l.agent_id
 JOIN users u ON u.id = l.validated_by
 LEFT JOIN ai_messages m ON m.id = l.message_id
-WHERE l.id = %(id)s::bigint;
+WHERE l.id = ANY (%(ids)s::bigint[])
+ORDER BY l.id;
 
 -- lock_learned
 -- Whoever changes a learned answer is alone with it until the commit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -41,10 +42,15 @@ queries = sql.load(__package__ or "")
 
 async def learned(tx: Tx, number: int) -> Learned:
     """One learned answer. Raises ``NoSuchLearned``."""
-    found = await tx.first(Learned, queries.learned, id=number)
-    if found is None:
+    found = await all_of(tx, [number])
+    if not found:
         raise NoSuchLearned()
-    return found
+    return found[0]
+
+
+async def all_of(tx: Tx, numbers: Sequence[int]) -> list[Learned]:
+    """Those of *numbers* that there are."""
+    return await tx.all(Learned, queries.learned, ids=list(numbers))
 
 
 async def learn(tx: Tx, message: UUID, question: str | None = None) -> Learned:
