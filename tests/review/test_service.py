@@ -181,6 +181,7 @@ async def test_a_suspended_learned_answer_waits_until_it_is_renewed(
     async with house.db.transaction(signer) as tx:
         (found,) = await service.waiting(tx, Filter())
         assert (found.kind, found.reasons, found.question) == ("learned", ["suspended"], "Quel prix ?")
+        assert (await service.item(tx, found.id)).question == "Quel prix ?"
         await learning.renew(tx, one.id)
         assert await service.count(tx) == 0
         assert [e.outcome for e in await service.decided(tx, Filter())] == ["renewed"]

@@ -20,9 +20,7 @@ from .models import LEARN, MAX_CONTENT, MAX_REASON, VALIDATE, Decision, Entry, F
 routes = Router(prefix="/api/v1", tags=["review"])
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Reason = Annotated[
-    Literal["suspended", "unsupported", "negative", "no-source", "uncited", "weak", "degraded"] | None, Query()
-]
+Reason = Literal["suspended", "unsupported", "negative", "no-source", "uncited", "weak", "degraded"]
 Days = Annotated[int | None, Query(ge=1, le=3650, description="Only what is older than so many days.")]
 Status = Annotated[
     Literal["waiting", "decided", "validated", "corrected", "rejected", "learned", "renewed", "revoked", "replaced"],
@@ -59,7 +57,7 @@ class Next(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     agent: Clean | None = Field(None, max_length=100)
-    reason: Clean | None = Field(None, max_length=20)
+    reason: Reason | None = None
     days: int | None = Field(None, ge=1, le=3650)
     after: int | None = Field(None, ge=1, le=2**63 - 1)
 
@@ -93,7 +91,7 @@ async def list_inbox(
     app: House,
     caller: Who,
     agent: Choice = None,
-    reason: Reason = None,
+    reason: Reason | None = None,
     days: Days = None,
     status: Status = "waiting",
     after: After = None,

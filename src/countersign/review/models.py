@@ -18,9 +18,6 @@ HOLD_SECONDS = 600  # how long something stays in the hands of who looks at it; 
 MOST_COUNTED = 1000
 MAX_CONTENT = 50_000
 MAX_REASON = 2_000
-REASONS = ("suspended", "unsupported", "negative", "no-source", "uncited", "weak", "degraded")
-OUTCOMES = ("validated", "corrected", "rejected", "learned", "renewed", "revoked", "replaced")
-SEEN = ("pending", "validated", "learned")
 
 
 class NoSuchItem(NotFound):
@@ -73,28 +70,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One thing of the inbox: an answer (*message*) or a suspended learned answer (*learned*)."""
+class Item(Entry):
+    """One thing of the inbox, whole: an answer (*message*) or a suspended learned answer (*learned*)."""
 
-    id: ItemId
-    kind: str
-    agent_slug: str
-    agent_name: str
-    agent_icon: str
-    agent_color: str
-    reasons: list[str]
-    urgency: int
-    waiting_since: datetime
-    rank_at: datetime
     message: UUID | None
     learned: int | None
-    held_by: str | None
     claimed_until: datetime | None
-    outcome: str | None
-    closed_at: datetime | None
-    closed_by_name: str | None
     rejection_reason: str | None
-    question: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,13 +66,15 @@ WHERE claimed_by = current_actor() AND closed_at IS NULL AND id <> ALL (%(except
 -- item
 -- One thing of the inbox, waiting or decided.
 SELECT r.id, r.kind, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon, a.color AS agent_color, r.reasons,
-       r.urgency, r.waiting_since, r.rank_at, m.uuid AS message, r.learned_response_id AS learned,
-       CASE WHEN r.claimed_by <> current_actor() AND r.claimed_until > now() THEN c.name END AS held_by, r.claimed_until,
-       r.outcome, r.closed_at, d.name AS closed_by_name, m.rejection_reason, coalesce(q.content, '') AS question
+       r.urgency, r.waiting_since, r.rank_at, coalesce(q.content, l.question, '') AS question,
+       CASE WHEN r.claimed_by <> current_actor() AND r.claimed_until > now() THEN c.name END AS held_by,
+       r.outcome, r.closed_at, d.name AS closed_by_name, m.uuid AS message, r.learned_response_id AS learned,
+       r.claimed_until, m.rejection_reason
 FROM review_items r
 JOIN agents a ON a.id = r.agent_id
 LEFT JOIN ai_messages m ON m.id = r.message_id
 LEFT JOIN ai_messages q ON q.id = m.reply_to
+LEFT JOIN learned_responses l ON l.id = r.learned_response_id
 LEFT JOIN users c ON c.id = r.claimed_by
 LEFT JOIN users d ON d.id = r.closed_by
 WHERE r.id = %(id)s::bigint;
