@@ -20,7 +20,7 @@ class Shape(BaseModel):
 
 class MessageCreated(Shape):
     message: UUID = Field(description="The answer: GET /api/v1/messages/{uuid}.")
-    status: str = Field(description="complete, stopped or failed.")
+    status: str = Field(description="complete, stopped, interrupted or failed.")
 
 
 class MessageValidated(Shape):
@@ -35,7 +35,7 @@ class MessageRejected(Shape):
 
 class MessageLearned(Shape):
     message: UUID | None = Field(description="The answer that was learned; null for one that was written by hand.")
-    learned: int = Field(description="The learned answer: GET /api/v1/learned-responses/{id}.")
+    learned: int = Field(description="The number of the learned answer.")
     agent: str = Field(description="The agent that answers with it.")
 
 
