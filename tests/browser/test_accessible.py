@@ -46,7 +46,7 @@ def ouvrage(site: Site) -> str:
 async def examine(page: Page, name: str, shots: Path) -> list[str]:
     """What is wrong with the page that is open; its picture goes to *shots*."""
     await page.wait_for_load_state()
-    await page.screenshot(path=shots / f"{name}.png")
+    await page.screenshot(path=shots / f"{name}.png", caret="initial")
     found = (await Axe().run(page)).response["violations"]
     wrong = [f"{name}: {v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
     if (wide := await page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:

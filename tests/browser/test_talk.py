@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import ANSWERS, EMAIL, PASSWORD, Open, sign_in
+from tests.browser.test_accessible import examine
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
 
@@ -105,6 +107,62 @@ async def test_a_figure_that_is_nowhere_is_underlined_and_says_why(open_page: Op
         await expect(why).to_contain_text("n’est pas dans les sources")
         await page.keyboard.press("Escape")
         await expect(why).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (360, "dark")])
+async def test_answers_and_questions_have_versions_and_readers_an_opinion(
+    open_page: Open, tmp_path: Path, width: int, theme: str
+) -> None:
+    over = "[...document.querySelectorAll('.signoff *, .question > .tools > *')].filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML)"
+    complete = "article.answer[data-status=complete]"
+    wrong: list[str] = []
+    async with open_page(width=width, theme=theme) as page:
+        await page.goto("/ask/expert-btp")
+        await ask(page, "Quel est le délai de pose de CLO-PLA-001 ?")
+        await expect(page.locator(complete)).to_be_visible()
+        first = await page.locator(complete).get_attribute("id")
+        await page.click("[data-regenerate] button")
+        await expect(page.locator(f"{complete} .versions")).to_contain_text("2/2")
+        assert await page.evaluate(over) == []
+        await page.click(f"{complete} .versions a[rel=prev]")
+        await expect(page.locator(complete)).to_have_attribute("id", first or "")
+        await expect(page.locator(f"{complete} .versions")).to_contain_text("1/2")
+        assert await page.evaluate(over) == []
+
+        await page.click(".thumbs button[value=no]")
+        await expect(page.locator(".thumbs [aria-pressed=true]")).to_have_attribute("title", "Pas utile")
+        await page.check("[name=rating][value='2']")
+        await page.fill("[name=comment]", "Le délai date de l’an dernier.")
+        wrong += await examine(page, f"opinion-{width}", tmp_path)
+        await page.click(".opinion >> text=Envoyer")
+        await expect(page.locator(".opinion summary")).to_have_text("Votre note : 2 sur 5")
+
+        await page.focus(".rewrite summary")
+        await page.keyboard.press("Enter")
+        await page.fill(".rewrite textarea", "Combien en tout pour 25 m² de CLO-PLA-001 ?")
+        wrong += await examine(page, f"rewrite-{width}", tmp_path)
+        await page.click(".rewrite >> text=Poser à nouveau")
+        await expect(page.locator(".question .bubble")).to_have_text("Combien en tout pour 25 m² de CLO-PLA-001 ?")
+        await expect(page.locator(complete)).to_contain_text("25 × 45,50")
+        await page.click(".question .versions a[rel=prev]")
+        await expect(page.locator(".question .bubble")).to_have_text("Quel est le délai de pose de CLO-PLA-001 ?")
+        assert await page.evaluate(over) == []
+    assert wrong == []
+
+
+async def test_a_page_that_is_reloaded_in_mid_answer_finds_it_again(open_page: Open) -> None:
+    async with open_page() as page:
+        await page.goto("/ask/expert-btp")
+        await ask(page, "Une réponse longue sur la cloison CLO-PLA-001 ?")
+        await expect(page.locator("article.writing [data-text]")).to_contain_text("mot après mot")
+        await page.reload()
+        text = page.locator("article.answer[data-status=streaming] [data-text], article.writing [data-text]").first
+        await expect(text).to_contain_text("mot après mot")
+        length = len(await text.inner_text())
+        while len(await text.inner_text()) <= length:
+            await page.wait_for_timeout(50)
+        await page.click("[data-stop]")
+        await expect(page.locator("article.answer[data-status=stopped]")).to_be_visible()
 
 
 async def test_an_example_is_asked_with_one_click(open_page: Open) -> None:

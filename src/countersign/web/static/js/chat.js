@@ -145,6 +145,8 @@ async function read(response, answer, question = null) {
   for await (const { event, data } of events(response)) {
     if (event === "start") {
       state.message = data.message;
+      // What is written now is the newest, which is shown without being named; the address may name an older version.
+      history.replaceState(null, "", location.pathname);
       answer.id = `m-${data.message}`;
       answer.dataset.message = data.message;
       if (question) {
