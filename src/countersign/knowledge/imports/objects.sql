@@ -45,8 +45,11 @@ COMMENT ON FUNCTION settle_staging() IS 'Counts what has been staged, so that it
 
 CREATE OR REPLACE FUNCTION order_staging() RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- While a table fills up in one transaction its statistics may say that it is empty: however a piece is joined with it, no
+-- more than the piece may be read.
 BEGIN
     CREATE INDEX ON pg_temp.import_staging (row_number);
+    CREATE INDEX ON pg_temp.import_staging (target_id) WHERE changed;
 END $$;
 COMMENT ON FUNCTION order_staging() IS 'Lets the staged rows be written piece by piece.';
 
@@ -158,6 +161,8 @@ DECLARE
     relation text := dynamic_relation(p_table);
     columns text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(p_given) AS n);
     cells text := (SELECT string_agg(format('r.%I', n), ', ') FROM unnest(p_given) AS n);
+    known text := 't.id = ANY (ARRAY(SELECT k.target_id FROM pg_temp.import_staging k'
+                  ' WHERE k.changed AND k.row_number > $1 AND k.row_number <= $2)) AND ';
     piece text := ' FROM pg_temp.import_rows r JOIN pg_temp.import_staging s ON s.row_number = r."#row" AND s.error IS NULL'
                   ' WHERE s.row_number > $1 AND s.row_number <= $2 AND ';
     keep text := 'INSERT INTO import_changes (import_log_id, table_id, row_id, old_values, left_as) SELECT $3, $4, w.id, %s, row_print(to_jsonb(w)) FROM w%s';
@@ -166,7 +171,7 @@ DECLARE
 BEGIN
     IF p_update THEN
         EXECUTE format('WITH w AS (UPDATE %s t SET (%s) = ROW(%s)%s t.id = s.target_id AND s.changed RETURNING t.*), kept AS (%s)'
-            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece, format(keep,
+            ' SELECT coalesce(array_agg(id), ''{}'') FROM w', relation, columns, cells, piece || known, format(keep,
                 '(SELECT jsonb_object_agg(n, to_jsonb(o) -> n) FROM unnest($5) AS n)', format(' JOIN %s o ON o.id = w.id', relation)))
         USING p_after, p_last, p_import, p_table, p_given INTO changed;
     END IF;

@@ -130,6 +130,8 @@ WITH changed AS (
     FROM import_staging s
     WHERE o.id = s.target_id AND s.error IS NULL AND s.changed
       AND s.row_number > %(after)s::integer AND s.row_number <= %(last)s::integer
+      AND o.id = ANY (ARRAY(SELECT k.target_id FROM import_staging k
+                            WHERE k.changed AND k.row_number > %(after)s::integer AND k.row_number <= %(last)s::integer))
     RETURNING o.id
 ), every AS (SELECT array_agg(id) AS ids FROM changed)
 SELECT CASE WHEN coalesce(c.place, 1) = 1 THEN touch_entries('ouvrage', every.ids) END,
