@@ -102,27 +102,32 @@ def imported(postgres: Postgres, home: Path, file: Path) -> tuple[float, dict[st
     out = home / "said"
     environment = {**os.environ, "COUNTERSIGN_DATABASE_URL": postgres.url, "COUNTERSIGN_HOME": str(home)}
     command = [sys.executable, "-m", "countersign.cli", "import", "csv", str(file), "--json"]
-    ended, silences = threading.Event(), [0.0]
-    watching = threading.Thread(target=watch, args=(postgres.owner_url, ended, silences))
+    ended, silences, peak = threading.Event(), [0.0], [0.0]
     begun = time.perf_counter()
     with out.open("wb") as output:
         redirect = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1)]
         pid = os.posix_spawn(sys.executable, command, environment, file_actions=redirect)
+    watching = threading.Thread(target=watch, args=(postgres.owner_url, pid, ended, silences, peak))
     watching.start()
-    _, code, used = os.wait4(pid, 0)
+    _, code = os.waitpid(pid, 0)
     took = time.perf_counter() - begun
     ended.set()
     watching.join()
     if code:
         sys.exit("the import failed")
-    return took, json.loads(out.read_text()), used.ru_maxrss * 1024 / 1e6, max(silences)
+    return took, json.loads(out.read_text()), peak[0], max(silences)
 
 
-def watch(url: str, ended: threading.Event, silences: list[float]) -> None:
-    """How long each figure stood still, from the first row to the end of the last phase."""
+def watch(url: str, pid: int, ended: threading.Event, silences: list[float], peak: list[float]) -> None:
+    """How long each figure stood still, from the first row to the end of the last phase; the peak of the process in MB.
+
+    What ``wait4`` tells is no less than the memory of whoever started the process, which is us with a million rows.
+    """
     seen, since = None, 0.0
     with psycopg.connect(url, autocommit=True) as owner, suppress(psycopg.Error):
         while not ended.wait(0.1):
+            with suppress(OSError, IndexError):  # it has just ended
+                peak[0] = int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
             found = owner.execute(
                 "SELECT id, phase, rows_done FROM import_logs WHERE status = 'processing' ORDER BY id DESC LIMIT 1"
             ).fetchone()
