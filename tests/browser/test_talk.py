@@ -143,7 +143,7 @@ async def test_answers_and_questions_have_versions_and_readers_an_opinion(
         wrong += await examine(page, f"rewrite-{width}", tmp_path)
         await page.click(".rewrite >> text=Poser à nouveau")
         await expect(page.locator(".question .bubble")).to_have_text("Combien en tout pour 25 m² de CLO-PLA-001 ?")
-        await expect(page.locator(complete)).to_contain_text("25 × 45,50")
+        await expect(page.locator(complete)).to_contain_text("Pour 25 m² de CLO-PLA-001")
         await page.click(".question .versions a[rel=prev]")
         await expect(page.locator(".question .bubble")).to_have_text("Quel est le délai de pose de CLO-PLA-001 ?")
         assert await page.evaluate(over) == []
