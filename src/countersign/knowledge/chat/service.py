@@ -28,6 +28,7 @@ __all__ = ["feedbacks", "give_feedback", "take_feedback_back"]
 queries = sql.load(__package__ or "")
 
 ALL_SESSIONS = "ai-sessions.view-all"
+MOST_MESSAGES = 1000  # that are shown of a conversation
 
 
 def whose(tx: Tx) -> int | None:
