@@ -134,6 +134,35 @@ END $$;
 
 COMMENT ON FUNCTION public.alter_dynamic_table(p_table bigint, p_verb text, p_column text, p_new jsonb) IS 'Adds, renames or drops one column of the real table.';
 
+CREATE FUNCTION public.answer_reasons(p_context jsonb, p_content text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    SELECT coalesce(array_agg(reason ORDER BY place), '{}') FROM (VALUES
+        (1, 'unsupported', p_context @? '$.checks.numbers[*] ? (@.status == "unsupported")'),
+        (2, 'no-source', NOT coalesce(p_context @? '$.sources[*]', false)),
+        (3, 'uncited', p_context @? '$.sources[*]' AND p_content !~ '\[\d'),
+        (4, 'weak', p_context @? '$.sources[*].score ? (@ != null)'
+                    AND NOT p_context @? '$.sources[*] ? (@.score >= 0.75 || @.kind == "quote")'),
+        (5, 'degraded', coalesce(p_context ->> 'degraded', '') <> '')
+    ) AS known (place, reason, holds) WHERE holds
+$_$;
+
+COMMENT ON FUNCTION public.answer_reasons(p_context jsonb, p_content text) IS 'What speaks against an answer by itself: figures not found, no source, none cited, none that stands out, half a search.';
+
+CREATE FUNCTION public.answer_urgency(p_reasons text[], p_context jsonb, p_negative integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+    SELECT (SELECT coalesce(sum(points), 0) FROM (VALUES ('unsupported', 72), ('no-source', 24), ('uncited', 24), ('weak', 24), ('degraded', 12))
+            AS known (reason, points) WHERE reason = ANY (p_reasons))::integer
+         + 24 * least(4, greatest(0, jsonb_array_length(
+               jsonb_path_query_array(coalesce(p_context, '{}'), '$.checks.numbers[*] ? (@.status == "unsupported")')) - 1))
+         + 48 * least(3, p_negative)
+$_$;
+
+COMMENT ON FUNCTION public.answer_urgency(p_reasons text[], p_context jsonb, p_negative integer) IS 'How much sooner an answer comes to a person, in hours of waiting.';
+
 CREATE FUNCTION public.apply_dynamic_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
@@ -418,6 +447,18 @@ EXCEPTION WHEN unique_violation THEN
 END $$;
 
 COMMENT ON FUNCTION public.claim_job(p_id bigint, p_owner text, p_lease interval) IS 'Takes a due job whose lane is free, or one whose lease has run out; nothing when neither.';
+
+CREATE FUNCTION public.claim_review(p_item bigint, p_seconds integer) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE review_items SET claimed_by = current_actor(), claimed_until = now() + make_interval(secs => p_seconds)
+    WHERE id = p_item AND closed_at IS NULL
+      AND (claimed_by IS NULL OR claimed_by = current_actor() OR claimed_until <= now())
+    RETURNING true
+$$;
+
+COMMENT ON FUNCTION public.claim_review(p_item bigint, p_seconds integer) IS 'Takes one thing into the caller''s hands for so long; NULL when it is in others'' or is decided.';
 
 CREATE FUNCTION public.cleanup_old_data() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -805,6 +846,19 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.date_step() IS 'Trigger: when a step began, when it ended, how long it took.';
+
+CREATE FUNCTION public.decide_answer(p_message bigint, p_seen text, p_status text, p_content text, p_reason text) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE ai_messages SET validation_status = p_status, validated_by = current_actor(), validated_at = now(),
+           corrected_content = coalesce(p_content, corrected_content),
+           rejection_reason = CASE p_status WHEN 'rejected' THEN p_reason END
+    WHERE id = p_message AND validation_status = p_seen
+    RETURNING true
+$$;
+
+COMMENT ON FUNCTION public.decide_answer(p_message bigint, p_seen text, p_status text, p_content text, p_reason text) IS 'The caller''s decision on an answer that still stands as they saw it; NULL when somebody was faster.';
 
 CREATE TABLE public.human_validation_responses (
     human_validation_responses_id bigint CONSTRAINT human_validation_responses_human_validation_responses__not_null NOT NULL,
@@ -1298,6 +1352,18 @@ EXCEPTION
 END $_$;
 
 COMMENT ON FUNCTION public.dynamic_write(p_table bigint, p_row bigint, p_values jsonb) IS 'Writes one row; what the table refuses is said in words.';
+
+CREATE FUNCTION public.end_evaluation_of_job() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE evaluation_runs SET status = NEW.status, error = CASE WHEN NEW.status = 'failed' THEN NEW.error END, ended_at = now()
+    WHERE job_id = NEW.id AND tenant_id = NEW.tenant_id AND status IN ('pending', 'running');
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.end_evaluation_of_job() IS 'Trigger: a job that was cancelled or given up leaves no measurement that seems to go on.';
 
 CREATE FUNCTION public.end_import_of_job() RETURNS trigger
     LANGUAGE plpgsql
@@ -2019,6 +2085,23 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.keep_component_history() IS 'Trigger: changes of a composition are history of its ouvrage.';
+
+CREATE FUNCTION public.keep_decision() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.validation_status = OLD.validation_status
+       AND (NEW.validated_by, NEW.validated_at, NEW.rejection_reason) IS DISTINCT FROM (OLD.validated_by, OLD.validated_at, OLD.rejection_reason)
+       OR NEW.corrected_content IS DISTINCT FROM OLD.corrected_content
+          AND OLD.validation_status <> 'pending' THEN
+        RAISE EXCEPTION 'decision-fixed' USING ERRCODE = 'P0409',
+            DETAIL = 'What was decided stays as it was decided.';
+    END IF;
+    RETURN NEW;
+END $$;
+
+COMMENT ON FUNCTION public.keep_decision() IS 'Trigger: who decided, when and how changes only with another decision.';
 
 CREATE FUNCTION public.keep_learned_history() RETURNS trigger
     LANGUAGE plpgsql
@@ -2743,6 +2826,29 @@ $$;
 
 COMMENT ON FUNCTION public.question_terms(p_collection text, p_question text, p_kinds text[]) IS 'Words of a question that the collection knows, rarest first, with their inverse document frequency.';
 
+CREATE FUNCTION public.queue_answers(p_messages bigint[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    INSERT INTO review_items (tenant_id, kind, message_id, agent_id, reasons, urgency, waiting_since, rank_at)
+    SELECT m.tenant_id, 'answer', m.id, s.agent_id, reasons, urgency, m.created_at, m.created_at - make_interval(hours => urgency)
+    FROM ai_messages m
+    JOIN ai_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
+    CROSS JOIN LATERAL (SELECT count(*)::integer AS negative FROM ai_feedbacks f
+                        WHERE f.message_id = m.id AND (f.is_helpful IS FALSE OR f.rating <= 2)) AS said
+    CROSS JOIN LATERAL (SELECT answer_reasons(m.rag_context, m.content)
+                            || CASE WHEN negative > 0 THEN '{negative}'::text[] ELSE '{}' END AS reasons) AS why
+    CROSS JOIN LATERAL (SELECT answer_urgency(reasons, m.rag_context, negative) AS urgency) AS much
+    WHERE m.id = ANY (p_messages) AND m.role = 'assistant' AND m.status = 'complete' AND m.content <> ''
+      AND m.validation_status = 'pending'
+    ON CONFLICT (message_id) WHERE message_id IS NOT NULL DO UPDATE
+    SET reasons = excluded.reasons, urgency = excluded.urgency, rank_at = excluded.rank_at,
+        closed_at = NULL, closed_by = NULL, outcome = NULL
+    WHERE (review_items.reasons, review_items.urgency, review_items.closed_at) IS DISTINCT FROM (excluded.reasons, excluded.urgency, NULL::timestamptz)
+$$;
+
+COMMENT ON FUNCTION public.queue_answers(p_messages bigint[]) IS 'Puts answers that wait into the inbox, at the place that they deserve now.';
+
 CREATE FUNCTION public.recheck_learned(p_tenant bigint, p_table text, p_rows bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -3067,6 +3173,70 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION public.require_cover(p_permissions text[], p_super boolean) IS 'Refuses unless the actor holds all of these permissions.';
+
+CREATE FUNCTION public.review_answer() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.validation_status = 'pending' THEN
+        PERFORM queue_answers(ARRAY[NEW.id]);
+    ELSE
+        UPDATE review_items SET claimed_by = NULL, claimed_until = NULL, closed_at = NEW.validated_at, closed_by = NEW.validated_by,
+               outcome = CASE WHEN NEW.validation_status = 'validated' AND NEW.corrected_content IS NOT NULL THEN 'corrected'
+                              ELSE NEW.validation_status END
+        WHERE message_id = NEW.id;
+    END IF;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.review_answer() IS 'Trigger: an answer that is complete waits, one that is decided does no longer.';
+
+CREATE FUNCTION public.review_feedback() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM queue_answers(ARRAY[CASE TG_OP WHEN 'DELETE' THEN OLD.message_id ELSE NEW.message_id END]);
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.review_feedback() IS 'Trigger: what readers think of an answer moves it in the inbox.';
+
+CREATE FUNCTION public.review_learned() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'suspended' THEN
+        INSERT INTO review_items (tenant_id, kind, learned_response_id, agent_id, reasons, urgency, rank_at)
+        VALUES (NEW.tenant_id, 'learned', NEW.id, NEW.agent_id, '{suspended}', 96, now() - interval '96 hours')
+        ON CONFLICT DO NOTHING;
+    ELSE
+        UPDATE review_items SET claimed_by = NULL, claimed_until = NULL, closed_at = now(), closed_by = current_actor(),
+               outcome = CASE NEW.status WHEN 'active' THEN 'renewed' ELSE NEW.status END
+        WHERE learned_response_id = NEW.id AND closed_at IS NULL;
+    END IF;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.review_learned() IS 'Trigger: a learned answer that is suspended waits for a person.';
+
+CREATE FUNCTION public.review_session() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'deleted' THEN
+        UPDATE review_items r SET claimed_by = NULL, claimed_until = NULL, closed_at = now(), closed_by = current_actor(), outcome = 'withdrawn'
+        FROM ai_messages m WHERE m.session_id = NEW.id AND r.message_id = m.id AND r.closed_at IS NULL;
+    ELSE
+        PERFORM queue_answers(ARRAY(SELECT id FROM ai_messages WHERE session_id = NEW.id));
+    END IF;
+    RETURN NULL;
+END $$;
+
+COMMENT ON FUNCTION public.review_session() IS 'Trigger: answers of a conversation that is deleted wait no longer; they wait again when it comes back.';
 
 CREATE FUNCTION public.revoke_rejected() RETURNS trigger
     LANGUAGE plpgsql
@@ -4167,6 +4337,73 @@ ALTER TABLE public.dynamic_tables ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.evaluation_results (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    run_id bigint NOT NULL,
+    message_id bigint NOT NULL,
+    question text NOT NULL,
+    signed text NOT NULL,
+    live jsonb NOT NULL,
+    tried jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.evaluation_results FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.evaluation_results IS 'One question of a run: the signed answer, what the live agent answers, and what the changed one does.';
+
+ALTER TABLE public.evaluation_results ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.evaluation_results_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.evaluation_runs (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    agent_id bigint NOT NULL,
+    changes jsonb,
+    note text,
+    seen text NOT NULL,
+    prompt_version integer NOT NULL,
+    model character varying(100),
+    embedder character varying(100),
+    status character varying(20) DEFAULT 'pending'::character varying NOT NULL,
+    questions integer DEFAULT 0 NOT NULL,
+    summary jsonb,
+    error text,
+    job_id bigint,
+    decision character varying(20),
+    decided_by bigint,
+    decided_at timestamp with time zone,
+    published_version integer,
+    created_by bigint DEFAULT public.current_actor(),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT chk_only_changes_are_decided CHECK (((decision IS NULL) OR ((changes IS NOT NULL) AND (decided_at IS NOT NULL)))),
+    CONSTRAINT chk_published_version CHECK (((published_version IS NOT NULL) = (NOT ((decision)::text IS DISTINCT FROM 'published'::text)))),
+    CONSTRAINT evaluation_runs_changes_check CHECK ((jsonb_typeof(changes) = 'object'::text)),
+    CONSTRAINT evaluation_runs_decision_check CHECK (((decision)::text = ANY ((ARRAY['published'::character varying, 'dropped'::character varying])::text[]))),
+    CONSTRAINT evaluation_runs_status_check CHECK (((status)::text = ANY ((ARRAY['pending'::character varying, 'running'::character varying, 'completed'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])))
+);
+
+ALTER TABLE ONLY public.evaluation_runs FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.evaluation_runs IS 'Measurements of agents on validated questions; with changes: a trial of them against what is live, which its author publishes or not.';
+
+ALTER TABLE public.evaluation_runs ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.evaluation_runs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.events (
     id bigint NOT NULL,
     tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
@@ -4914,6 +5151,47 @@ COMMENT ON TABLE public.pull_requests IS 'Pull requests that we opened, as the c
 
 ALTER TABLE public.pull_requests ALTER COLUMN pull_requests_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.pull_requests_pull_requests_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.review_items (
+    id bigint NOT NULL,
+    tenant_id bigint DEFAULT public.current_tenant() NOT NULL,
+    kind character varying(20) NOT NULL,
+    message_id bigint,
+    learned_response_id bigint,
+    agent_id bigint NOT NULL,
+    reasons text[] DEFAULT '{}'::text[] NOT NULL,
+    urgency integer DEFAULT 0 NOT NULL,
+    waiting_since timestamp with time zone DEFAULT now() NOT NULL,
+    rank_at timestamp with time zone NOT NULL,
+    claimed_by bigint,
+    claimed_until timestamp with time zone,
+    closed_at timestamp with time zone,
+    closed_by bigint,
+    outcome character varying(20),
+    CONSTRAINT chk_review_claim CHECK (((claimed_by IS NULL) = (claimed_until IS NULL))),
+    CONSTRAINT chk_review_closed CHECK (((closed_at IS NULL) = (outcome IS NULL))),
+    CONSTRAINT chk_review_subject CHECK (((((kind)::text = 'answer'::text) = (message_id IS NOT NULL)) AND (((kind)::text = 'learned'::text) = (learned_response_id IS NOT NULL)))),
+    CONSTRAINT review_items_kind_check CHECK (((kind)::text = ANY ((ARRAY['answer'::character varying, 'learned'::character varying])::text[]))),
+    CONSTRAINT review_items_outcome_check CHECK (((outcome)::text = ANY ((ARRAY['validated'::character varying, 'corrected'::character varying, 'rejected'::character varying, 'learned'::character varying, 'renewed'::character varying, 'revoked'::character varying, 'replaced'::character varying, 'withdrawn'::character varying])::text[]))),
+    CONSTRAINT review_items_urgency_check CHECK ((urgency >= 0))
+);
+
+ALTER TABLE ONLY public.review_items FORCE ROW LEVEL SECURITY;
+
+COMMENT ON TABLE public.review_items IS 'What waits for a person, and what has been decided.';
+
+COMMENT ON COLUMN public.review_items.rank_at IS 'The place in the queue: since when it would wait if each point of urgency were an hour. Earliest first.';
+
+COMMENT ON COLUMN public.review_items.claimed_until IS 'Until then it is in the hands of claimed_by, and nobody else gets it.';
+
+ALTER TABLE public.review_items ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.review_items_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -5839,6 +6117,18 @@ ALTER TABLE ONLY public.dynamic_tables
 ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_name_key UNIQUE (tenant_id, name);
 
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_run_id_message_id_key UNIQUE (run_id, message_id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_id_key UNIQUE (tenant_id, id);
+
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 
@@ -5979,6 +6269,12 @@ ALTER TABLE ONLY public.pull_requests
 
 ALTER TABLE ONLY public.pull_requests
     ADD CONSTRAINT pull_requests_tenant_id_repository_github_pr_number_key UNIQUE (tenant_id, repository, github_pr_number);
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_tenant_id_id_key UNIQUE (tenant_id, id);
 
 ALTER TABLE ONLY public.role_permissions
     ADD CONSTRAINT role_permissions_pkey PRIMARY KEY (id);
@@ -6250,6 +6546,12 @@ CREATE INDEX idx_dynamic_tables_name ON public.dynamic_tables USING btree (table
 
 CREATE INDEX idx_dynamic_tables_tenant ON public.dynamic_tables USING btree (tenant_id);
 
+CREATE INDEX idx_evaluation_results_message ON public.evaluation_results USING btree (message_id);
+
+CREATE INDEX idx_evaluation_runs_agent ON public.evaluation_runs USING btree (agent_id, id DESC);
+
+CREATE INDEX idx_evaluation_runs_job ON public.evaluation_runs USING btree (job_id);
+
 CREATE INDEX idx_events_tenant ON public.events USING btree (tenant_id, id DESC);
 
 CREATE INDEX idx_human_validation_responses_at ON public.human_validation_responses USING btree (tenant_id, validated_at DESC);
@@ -6363,6 +6665,18 @@ CREATE INDEX idx_pull_requests_run ON public.pull_requests USING btree (task_run
 CREATE INDEX idx_pull_requests_status ON public.pull_requests USING btree (pr_status);
 
 CREATE INDEX idx_pull_requests_task ON public.pull_requests USING btree (task_id);
+
+CREATE INDEX idx_review_items_agent ON public.review_items USING btree (tenant_id, agent_id, rank_at, id) WHERE (closed_at IS NULL);
+
+CREATE INDEX idx_review_items_claims ON public.review_items USING btree (claimed_by) WHERE ((closed_at IS NULL) AND (claimed_by IS NOT NULL));
+
+CREATE INDEX idx_review_items_closed ON public.review_items USING btree (tenant_id, closed_at DESC, id DESC) WHERE (closed_at IS NOT NULL);
+
+CREATE UNIQUE INDEX idx_review_items_learned ON public.review_items USING btree (learned_response_id) WHERE ((learned_response_id IS NOT NULL) AND (closed_at IS NULL));
+
+CREATE UNIQUE INDEX idx_review_items_message ON public.review_items USING btree (message_id) WHERE (message_id IS NOT NULL);
+
+CREATE INDEX idx_review_items_queue ON public.review_items USING btree (tenant_id, rank_at, id) WHERE (closed_at IS NULL);
 
 CREATE INDEX idx_role_permissions_permission ON public.role_permissions USING btree (permission_id);
 
@@ -6506,6 +6820,8 @@ CREATE TRIGGER agents_touch BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER ai_cost_tracking_insert_only BEFORE DELETE OR UPDATE ON public.ai_cost_tracking FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
+CREATE TRIGGER ai_feedbacks_review AFTER INSERT OR DELETE OR UPDATE ON public.ai_feedbacks FOR EACH ROW EXECUTE FUNCTION public.review_feedback();
+
 CREATE TRIGGER ai_feedbacks_touch BEFORE UPDATE ON public.ai_feedbacks FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
 CREATE TRIGGER ai_interactions_insert_only BEFORE DELETE OR UPDATE ON public.ai_interactions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -6516,7 +6832,13 @@ CREATE TRIGGER ai_messages_begin_pending BEFORE INSERT ON public.ai_messages FOR
 
 CREATE TRIGGER ai_messages_count AFTER INSERT OR DELETE ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.count_messages();
 
+CREATE TRIGGER ai_messages_decision BEFORE UPDATE OF validation_status, validated_by, validated_at, corrected_content, rejection_reason ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.keep_decision();
+
 CREATE TRIGGER ai_messages_keep BEFORE UPDATE ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.keep_message();
+
+CREATE TRIGGER ai_messages_review AFTER UPDATE OF status, validation_status, corrected_content ON public.ai_messages FOR EACH ROW WHEN ((((new.role)::text = 'assistant'::text) AND ((((old.status)::text IS DISTINCT FROM (new.status)::text) OR ((old.validation_status)::text IS DISTINCT FROM (new.validation_status)::text)) OR (old.corrected_content IS DISTINCT FROM new.corrected_content)))) EXECUTE FUNCTION public.review_answer();
+
+CREATE TRIGGER ai_messages_review_new AFTER INSERT ON public.ai_messages FOR EACH ROW WHEN ((((new.role)::text = 'assistant'::text) AND ((new.status)::text = 'complete'::text))) EXECUTE FUNCTION public.review_answer();
 
 CREATE TRIGGER ai_messages_revoke_learned AFTER UPDATE OF validation_status ON public.ai_messages FOR EACH ROW WHEN ((((new.validation_status)::text = 'rejected'::text) AND ((old.validation_status)::text = 'learned'::text))) EXECUTE FUNCTION public.revoke_rejected();
 
@@ -6525,6 +6847,8 @@ CREATE TRIGGER ai_messages_transition BEFORE UPDATE OF status ON public.ai_messa
 CREATE TRIGGER ai_messages_validation BEFORE UPDATE OF validation_status ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.check_transition('answer_validation', 'validation_status');
 
 CREATE TRIGGER ai_sessions_begin BEFORE INSERT ON public.ai_sessions FOR EACH ROW WHEN (((new.status)::text <> 'active'::text)) EXECUTE FUNCTION public.check_transition('ai_session', 'status');
+
+CREATE TRIGGER ai_sessions_review AFTER UPDATE OF status ON public.ai_sessions FOR EACH ROW WHEN ((((old.status)::text = 'deleted'::text) <> ((new.status)::text = 'deleted'::text))) EXECUTE FUNCTION public.review_session();
 
 CREATE TRIGGER ai_sessions_touch BEFORE UPDATE ON public.ai_sessions FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
@@ -6556,6 +6880,12 @@ CREATE TRIGGER dynamic_tables_learned_gone AFTER DELETE ON public.dynamic_tables
 
 CREATE TRIGGER dynamic_tables_touch BEFORE UPDATE OF name, table_name, description, schema_definition, qdrant_collection, embedding_template ON public.dynamic_tables FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
+CREATE TRIGGER evaluation_results_insert_only BEFORE UPDATE ON public.evaluation_results FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER evaluation_runs_begin BEFORE INSERT ON public.evaluation_runs FOR EACH ROW EXECUTE FUNCTION public.check_transition('evaluation', 'status');
+
+CREATE TRIGGER evaluation_runs_transition BEFORE UPDATE OF status ON public.evaluation_runs FOR EACH ROW EXECUTE FUNCTION public.check_transition('evaluation', 'status');
+
 CREATE TRIGGER events_insert_only BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER human_validation_responses_archived BEFORE DELETE ON public.human_validation_responses FOR EACH ROW EXECUTE FUNCTION public.keep_until_archived('human_validation_id');
@@ -6584,6 +6914,8 @@ CREATE TRIGGER index_entries_count AFTER UPDATE ON public.index_entries REFERENC
 
 CREATE TRIGGER jobs_begin BEFORE INSERT ON public.jobs FOR EACH ROW WHEN (((new.status)::text <> 'queued'::text)) EXECUTE FUNCTION public.check_transition('job', 'status');
 
+CREATE TRIGGER jobs_end_evaluation AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'evaluation.run'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_evaluation_of_job();
+
 CREATE TRIGGER jobs_end_import AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = ANY ((ARRAY['imports.run'::character varying, 'imports.undo'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.end_import_of_job();
 
 CREATE TRIGGER jobs_fail_document AFTER UPDATE OF status ON public.jobs FOR EACH ROW WHEN ((((new.name)::text = 'documents.convert'::text) AND ((new.status)::text = ANY ((ARRAY['failed'::character varying, 'cancelled'::character varying])::text[])))) EXECUTE FUNCTION public.fail_document();
@@ -6599,6 +6931,8 @@ CREATE TRIGGER learned_responses_first AFTER INSERT ON public.learned_responses 
 CREATE TRIGGER learned_responses_forget AFTER UPDATE OF status ON public.learned_responses FOR EACH ROW WHEN ((((new.status)::text <> 'active'::text) AND ((old.status)::text = 'active'::text))) EXECUTE FUNCTION public.forget_learned();
 
 CREATE TRIGGER learned_responses_history AFTER UPDATE ON public.learned_responses FOR EACH ROW WHEN (((((old.status)::text IS DISTINCT FROM (new.status)::text) OR (old.question IS DISTINCT FROM new.question)) OR (old.answer IS DISTINCT FROM new.answer))) EXECUTE FUNCTION public.keep_learned_history();
+
+CREATE TRIGGER learned_responses_review AFTER UPDATE OF status ON public.learned_responses FOR EACH ROW WHEN (((old.status)::text <> (new.status)::text)) EXECUTE FUNCTION public.review_learned();
 
 CREATE TRIGGER learned_responses_touch BEFORE UPDATE OF question, answer, status ON public.learned_responses FOR EACH ROW EXECUTE FUNCTION public.trg_touch_updated_at();
 
@@ -6853,6 +7187,30 @@ ALTER TABLE ONLY public.dynamic_tables
 ALTER TABLE ONLY public.dynamic_tables
     ADD CONSTRAINT dynamic_tables_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
 
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES public.ai_messages(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.evaluation_results
+    ADD CONSTRAINT evaluation_results_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES public.evaluation_runs(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES public.jobs(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES public.agents(tenant_id, id);
+
+ALTER TABLE ONLY public.evaluation_runs
+    ADD CONSTRAINT evaluation_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_actor_id_fkey FOREIGN KEY (actor_id) REFERENCES public.users(id);
 
@@ -7033,6 +7391,24 @@ ALTER TABLE ONLY public.pull_requests
 ALTER TABLE ONLY public.pull_requests
     ADD CONSTRAINT pull_requests_tenant_id_task_run_id_fkey FOREIGN KEY (tenant_id, task_run_id) REFERENCES public.task_runs(tenant_id, tasks_runs_id);
 
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_claimed_by_fkey FOREIGN KEY (claimed_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_closed_by_fkey FOREIGN KEY (closed_by) REFERENCES public.users(id);
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES public.agents(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.tenants(id);
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_tenant_id_learned_response_id_fkey FOREIGN KEY (tenant_id, learned_response_id) REFERENCES public.learned_responses(tenant_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.review_items
+    ADD CONSTRAINT review_items_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES public.ai_messages(tenant_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.role_permissions
     ADD CONSTRAINT role_permissions_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES public.permissions(id) ON DELETE CASCADE;
 
@@ -7193,6 +7569,10 @@ ALTER TABLE public.dynamic_changes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dynamic_tables ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.evaluation_results ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evaluation_runs ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.human_validation_responses ENABLE ROW LEVEL SECURITY;
@@ -7236,6 +7616,8 @@ ALTER TABLE public.ouvrages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.performance_metrics ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.pull_requests ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.review_items ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.role_permissions ENABLE ROW LEVEL SECURITY;
 
@@ -7285,6 +7667,10 @@ CREATE POLICY system_all ON public.dynamic_changes TO countersign_system USING (
 
 CREATE POLICY system_all ON public.dynamic_tables TO countersign_system USING (true) WITH CHECK (true);
 
+CREATE POLICY system_all ON public.evaluation_results TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.evaluation_runs TO countersign_system USING (true) WITH CHECK (true);
+
 CREATE POLICY system_all ON public.events TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.human_validation_responses TO countersign_system USING (true) WITH CHECK (true);
@@ -7328,6 +7714,8 @@ CREATE POLICY system_all ON public.ouvrages TO countersign_system USING (true) W
 CREATE POLICY system_all ON public.performance_metrics TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.pull_requests TO countersign_system USING (true) WITH CHECK (true);
+
+CREATE POLICY system_all ON public.review_items TO countersign_system USING (true) WITH CHECK (true);
 
 CREATE POLICY system_all ON public.role_permissions TO countersign_system USING (true) WITH CHECK (true);
 
@@ -7423,6 +7811,10 @@ CREATE POLICY tenant_only ON public.dynamic_changes TO countersign_app USING ((t
 
 CREATE POLICY tenant_only ON public.dynamic_tables TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
+CREATE POLICY tenant_only ON public.evaluation_results TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.evaluation_runs TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
 CREATE POLICY tenant_only ON public.events TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.human_validation_responses TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
@@ -7466,6 +7858,8 @@ CREATE POLICY tenant_only ON public.ouvrages TO countersign_app USING ((tenant_i
 CREATE POLICY tenant_only ON public.performance_metrics TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.pull_requests TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
+
+CREATE POLICY tenant_only ON public.review_items TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
 CREATE POLICY tenant_only ON public.role_permissions TO countersign_app USING ((tenant_id = public.current_tenant())) WITH CHECK ((tenant_id = public.current_tenant()));
 
@@ -7817,6 +8211,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dynamic_tables TO countersign_
 GRANT USAGE ON SEQUENCE public.dynamic_tables_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.dynamic_tables_id_seq TO countersign_system;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_results TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_results TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.evaluation_results_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.evaluation_results_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_runs TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.evaluation_runs TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.evaluation_runs_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.evaluation_runs_id_seq TO countersign_system;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.events TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.events TO countersign_system;
 
@@ -7955,6 +8361,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.pull_requests TO countersign_s
 
 GRANT USAGE ON SEQUENCE public.pull_requests_pull_requests_id_seq TO countersign_app;
 GRANT USAGE ON SEQUENCE public.pull_requests_pull_requests_id_seq TO countersign_system;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.review_items TO countersign_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.review_items TO countersign_system;
+
+GRANT USAGE ON SEQUENCE public.review_items_id_seq TO countersign_app;
+GRANT USAGE ON SEQUENCE public.review_items_id_seq TO countersign_system;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_permissions TO countersign_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_permissions TO countersign_system;

@@ -6,66 +6,51 @@ of our own has one right line. What came instead is printed beside.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 
 from bench.common import Bench, Tally, product
-from countersign.index import indexer, search
-from countersign.index import service as index
+from bench.questions import DEPTH, asked, embedded, given
 from countersign.index.vectors import vector_index
 from countersign.kernel.access import system
 from countersign.kernel.app import App
 from countersign.knowledge.imports.bring import bring
 from countersign.knowledge.ouvrages import indexing
-from countersign.providers.embedders import embedder
 
-DATA = Path(__file__).parents[2] / "shared" / "data" / "prices-fr-paris.csv"
 QUESTIONS = Path(__file__).with_name("prices.json")
 COLLECTION = "prices"
-DEPTH = 5
 
 
 async def main(bench: Bench) -> None:
     """Prints the share of questions whose right line comes first, and among the first five."""
-    if not DATA.exists():
-        sys.exit(f"{DATA} is missing")
+    data = given("prices-fr-paris.csv")
     async with product() as app:
-        await load(app)
+        await load(app, data)
         await measure(bench, app)
 
 
-async def load(app: App) -> None:
+async def load(app: App, data: Path) -> None:
     """The price book becomes ouvrages, and its index is brought up to date."""
     begun = time.perf_counter()
-    done = await bring(app, system(), DATA, "csv")
+    done = await bring(app, system(), data, "csv")
     print(f"{done.inserted_rows} of {done.total_rows} imported in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-    begun = time.perf_counter()
-    async with app.db.transaction(system()) as tx:
-        await index.mark_all(tx, COLLECTION, indexing.KIND)
-    indexed = await indexer.index(app, system(), COLLECTION)
-    print(f"{indexed.indexed} indexed in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    await embedded(app, COLLECTION, indexing.KIND)
 
 
 async def measure(bench: Bench, app: App) -> None:
     """The place of the right line in each ranking."""
-    model = await embedder(app)
     async with app.db.transaction(system(), read_only=True) as tx:
         code_of = {row["id"]: row["code"] for row in await tx.all(dict, "SELECT id, code FROM index_entries")}
     tallies = {"BM25": Tally(), "vectors": Tally(), "fused": Tally()}
-    for each in json.loads(QUESTIONS.read_text()):
-        text, code = each["question"], each["code"]
-        vector = await model.query(text)
-        words = await search.search(app, system(), COLLECTION, text, None, DEPTH)
-        both = await search.search(app, system(), COLLECTION, text, vector, DEPTH)
+    async for each, vector, words, both in asked(app, COLLECTION, QUESTIONS):
         near = await vector_index(app).search(COLLECTION, vector, DEPTH, system().tenant_id)
         found = {name: [code_of[hit.id] for hit in hits] for name, hits in
                  (("BM25", words.hits), ("vectors", near), ("fused", both.hits))}  # fmt: skip
         for name, codes in found.items():
-            tallies[name].add([one == code for one in codes])
-        if found["fused"][:1] != [code]:
-            print(f"{text}\n  wanted {code}, found {found['fused']}", file=sys.stderr)
+            tallies[name].add([one == each["code"] for one in codes])
+        if found["fused"][:1] != [each["code"]]:
+            print(f"{each['question']}\n  wanted {each['code']}, found {found['fused']}", file=sys.stderr)
     for name, tally in tallies.items():
         tally.rows(bench, "right line", name, 80 if name == "fused" else None)
 

@@ -29,6 +29,7 @@ from .knowledge.chat import trial as chat_trial
 from .knowledge.chat import turns as chat_turns
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
+from .knowledge.evaluation import pages as evaluation_pages
 from .knowledge.imports import api as imports_api
 from .knowledge.imports import pages as imports_pages
 from .knowledge.ouvrages import api as ouvrages_api
@@ -39,6 +40,7 @@ from .knowledge.retrieval import pages as retrieval_pages
 from .knowledge.tables import api as tables_api
 from .knowledge.tables import pages as tables_pages
 from .providers.chat import ChatModels
+from .review import api as review_api
 from .web import docs, health, home, layout, static
 from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
@@ -54,10 +56,12 @@ ROUTES: list[Router] = [
     agents_pages.routes,
     chat_trial.api,
     chat_trial.routes,
+    evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
     chat_api.routes,
     chat_pages.routes,
+    review_api.routes,
     chat_turns.routes,
     chat_outward.routes,
     chat_outward.api,

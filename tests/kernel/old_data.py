@@ -136,6 +136,16 @@ ADDED: dict[int, str] = {
     17: """
         INSERT INTO session_shares (session_id, last_message_id) SELECT session_id, max(id) FROM ai_messages GROUP BY session_id;
     """,
+    18: """
+        INSERT INTO evaluation_runs (agent_id, seen, prompt_version) SELECT id, '"1"', 1 FROM agents LIMIT 1;
+        INSERT INTO evaluation_results (run_id, message_id, question, signed, live)
+        SELECT r.id, m.id, 'x', 'y', '{}' FROM evaluation_runs r, ai_messages m WHERE m.role = 'assistant' LIMIT 1;
+    """,
+    19: """
+        INSERT INTO review_items (kind, message_id, agent_id, rank_at) SELECT 'answer', m.id, s.agent_id, now()
+        FROM ai_messages m JOIN ai_sessions s ON s.id = m.session_id ORDER BY m.id LIMIT 1
+        ON CONFLICT DO NOTHING;
+    """,
 }
 
 

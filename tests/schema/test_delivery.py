@@ -97,7 +97,7 @@ async def test_every_state_machine_is_the_table_s(own: Desk) -> None:
     assert {m[2] for m in machines} == {
         row[0] for row in await own.rows("SELECT DISTINCT entity FROM status_transitions")
     }
-    assert len(machines) == 15
+    assert len(machines) == 16
     for table, column, entity in machines:
         known = {
             word

@@ -62,6 +62,27 @@ def visit(site: FastAPI) -> Visit:
     return visiting
 
 
+SIDE = (
+    '{"wanted": 1, "rank": 1, "ndcg": 1, "sources": [], "text": "45,50 € [1].", "notice": null, "direct": false, "model": "m",'
+    ' "figures": 1, "verified": 0, "doubtful": ["45,50 €"], "signed_figures": 1, "kept_figures": 1, "missing": [], "ms": 900,'
+    ' "tokens": 80, "cost_usd": "0.01"}'
+)
+SUM = (
+    '{"questions": 1, "ranked": 1, "r1": 1, "r5": 1, "ndcg10": 1, "figures": 0, "signed_figures": 1, "direct": 0, "failed": 0,'
+    ' "ms_median": 900, "ms_p95": 900, "tokens": 80, "cost_usd": null}'
+)
+TRIAL = (
+    "INSERT INTO evaluation_runs (agent_id, changes, seen, prompt_version, questions) SELECT id, '{\"system_prompt\": \"Autre.\"}', '', 1, 1"
+    " FROM agents WHERE slug = 'expert-btp'"
+)
+TRIED = (
+    "WITH told AS (INSERT INTO evaluation_results (run_id, message_id, question, signed, live, tried)"
+    f" SELECT r.id, m.id, 'Quel prix ?', '45,50 €', '{SIDE}', '{SIDE.replace('45,50 € [1].', 'Il coûte 45,50 €.')}'"
+    " FROM evaluation_runs r, ai_messages m WHERE m.role = 'assistant' LIMIT 1)"
+    f" UPDATE evaluation_runs SET status = 'running', summary = '{{\"live\": {SUM}, \"tried\": {SUM}}}'"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What the pages show: one ouvrage of each kind, a conversation with one answer."""
@@ -105,6 +126,9 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
             "VALUES (%(webhook)s, 'msg_1', 'import.failed', '{}', 'failed')",
             webhook=webhook,
         )
+        await tx.run(TRIAL)
+        await tx.run(TRIED)
+        await tx.run("UPDATE evaluation_runs SET status = 'completed'")
     file = await files.keep(house, everything, "prix.csv", io.BytesIO(b"code;nom;unite;prix\nP-1;Vis;u;1,5\n"))
     found = await files.first_rows(house, everything, file)
     async with house.db.transaction(everything) as tx:

@@ -32,11 +32,13 @@ ROOMS = (
     "knowledge.agents",
     "knowledge.chat",
     "knowledge.learning",
+    "knowledge.evaluation",
     "delivery.tasks",
     "delivery.runs",
     "delivery.validations",
     "delivery.metrics",
     "webhooks",
+    "review",
 )
 LOCK = 0x636F756E  # "coun": any number, always the same
 HISTORY = """

@@ -5,6 +5,7 @@ from .chat import jobs as chat_jobs
 from .chat import probes as chat_probes
 from .documents import indexing as documents_indexing
 from .documents import jobs as documents_jobs
+from .evaluation import jobs as evaluation_jobs
 from .imports import jobs as imports_jobs
 from .imports import undoing as imports_undoing
 from .learning import indexing as learning_indexing
@@ -18,6 +19,7 @@ __all__ = [
     "chat_probes",
     "documents_indexing",
     "documents_jobs",
+    "evaluation_jobs",
     "imports_jobs",
     "imports_undoing",
     "learning_indexing",

@@ -23,6 +23,16 @@ class MessageCreated(Shape):
     status: str = Field(description="complete, stopped or failed.")
 
 
+class MessageValidated(Shape):
+    message: UUID = Field(description="The answer: GET /api/v1/messages/{uuid}.")
+    corrected: bool = Field(description="Whether another text stands in its place.")
+
+
+class MessageRejected(Shape):
+    message: UUID = Field(description="The answer: GET /api/v1/messages/{uuid}.")
+    reason: str = Field(description="Why, as it was written down.")
+
+
 class MessageLearned(Shape):
     message: UUID | None = Field(description="The answer that was learned; null for one that was written by hand.")
     learned: int = Field(description="The learned answer: GET /api/v1/learned-responses/{id}.")
@@ -129,8 +139,18 @@ KNOWN = (
         MessageCreated,
         {"message": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e77", "status": "complete"},
     ),
-    Event("message.validated", "Somebody has put their name to an answer."),
-    Event("message.rejected", "Somebody has rejected an answer."),
+    Event(
+        "message.validated",
+        "Somebody has put their name to an answer.",
+        MessageValidated,
+        {"message": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e77", "corrected": False},
+    ),
+    Event(
+        "message.rejected",
+        "Somebody has rejected an answer.",
+        MessageRejected,
+        {"message": "0190f5f0-3c1e-7a55-9a51-0f5a2c1d9e77", "reason": "The price is per m², not per m."},
+    ),
     Event("message.learned", "A validated answer is reused from now on.", MessageLearned, LEARNED),
     Event(
         "learned.suspended",

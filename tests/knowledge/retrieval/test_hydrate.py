@@ -48,6 +48,24 @@ async def test_internal_columns_stay_inside_and_fields_choose(db: Database, tena
     assert "Description" in whole.text and "Description" not in some.text
 
 
+async def test_what_stands_below_is_read_two_levels_deep(db: Database, tenants: Tenants, owner: Any) -> None:
+    add = (
+        "INSERT INTO ouvrages (tenant_id, code, name, type, unit, parent_id)"
+        " VALUES (1, %s, 'Niveau', 'simple', 'u', (SELECT id FROM ouvrages WHERE code = %s)) RETURNING id"
+    )
+    root = (await (await owner.execute(add, ["N", None])).fetchone())[0]
+    for code, parent in (("N-B", "N"), ("N-A", "N"), ("N-A-2", "N-A"), ("N-A-1", "N-A"), ("N-A-1-1", "N-A-1")):
+        await owner.execute(add, [code, parent])
+    await owner.execute("UPDATE ouvrages SET deleted_at = now() WHERE code = 'N-A-2'")
+    many = "INSERT INTO ouvrages (tenant_id, code, name, type, unit, parent_id) SELECT 1, 'N-B-' || n, 'x', 'simple', 'u', id"
+    await owner.execute(many + " FROM ouvrages, generate_series(100, 160) AS n WHERE code = 'N-B'")
+    async with db.transaction(tenants.a.caller, read_only=True) as tx:
+        record = (await hydrate.hydrator("ouvrages").records(tx, [root], ["*"], ["children"], "fr"))[root]
+    below = [row["code"] for row in record.relations["children"]]
+    assert below[:4] == ["N-A", "N-A-1", "N-B", "N-B-100"] and len(below) == hydrate.MOST_RELATED
+    assert "N-A Niveau (N-A-1 Niveau) ; N-B Niveau (N-B-100 x ; " in record.text
+
+
 async def test_a_record_reads_in_the_language_of_its_agent(db: Database, tenants: Tenants) -> None:
     async with db.transaction(tenants.a.caller, read_only=True) as tx:
         wall = await ouvrages.by_code(tx, "CLO-PLA-001")

@@ -10,6 +10,7 @@ from ...kernel.database import Tx
 from ...kernel.json import dumps
 from ...providers.models import BadModelName, ModelName
 from . import collections, hydration
+from .diff import lines as difference
 from .fields import DEFAULTS, AgentChange, read
 from .forms import values_of
 from .hydration import describe_with
@@ -35,6 +36,7 @@ __all__ = [
     "create",
     "delete",
     "describe_with",
+    "difference",
     "drafted",
     "duplicate",
     "hydratable",

@@ -22,8 +22,9 @@ from . import answer, prompt, running
 from .feedback import feedbacks, give_feedback, take_feedback_back
 from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Session
 from .running import Live, Running
+from .trial import attempt
 
-__all__ = ["feedbacks", "give_feedback", "take_feedback_back"]
+__all__ = ["attempt", "feedbacks", "give_feedback", "take_feedback_back"]
 
 queries = sql.load(__package__ or "")
 

@@ -46,6 +46,7 @@ class Trial:
     prompt: list[Turn]
     model: str | None
     provider: str | None
+    server: str
     fallback: bool
     usage: Usage | None
     generation_time_ms: int
@@ -88,6 +89,7 @@ async def attempt(app: App, caller: Caller, agent: Agent, question: str) -> Tria
         prompt=work.turns,
         model=reply.model if reply else None,
         provider=str(reply.provider) if reply else None,
+        server=reply.server if reply else "",
         fallback=bool(reply and reply.fallback),
         usage=reply.usage if reply else None,
         generation_time_ms=work.milliseconds,

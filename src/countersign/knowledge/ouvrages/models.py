@@ -194,7 +194,7 @@ class Whole(Ouvrage):
         ]
 
     def children(self) -> list[Summary]:
-        """What stands directly below it, by code."""
+        """What stands below it, two levels deep in the order of the tree."""
         return [
             Summary(key, parent, code, name, kind, category, unit, _decimal(price), currency)
             for key, parent, code, name, kind, category, unit, price, currency in self.below

@@ -31,7 +31,7 @@ LEFT JOIN costs ON costs.ouvrage_id = c.id
 ORDER BY l.parent_id, l.sort_order, l.id;
 
 -- whole
--- Live ouvrages with what they cost, the exact lines of their compositions and the first that stand below each of them.
+-- Live ouvrages with what they cost, the exact lines of their compositions and what stands below each of them, two levels deep: so many, the upper level first.
 WITH line AS MATERIALIZED (
     SELECT k.parent_id, k.component_id, k.quantity, k.unit, k.sort_order, k.id
     FROM ouvrage_components k WHERE %(components)s::boolean AND k.parent_id = ANY(%(ids)s::bigint[])
@@ -56,9 +56,15 @@ LEFT JOIN cost ON cost.ouvrage_id = o.id
 LEFT JOIN made ON made.parent_id = o.id
 LEFT JOIN LATERAL (
     SELECT json_agg(json_build_array(b.id, b.parent_id, b.code, b.name, b.type, b.category, b.unit, b.unit_price::text, b.currency)
-                    ORDER BY b.code) AS rows
+                    ORDER BY b.upper, b.level, b.code) AS rows
     FROM (
-        SELECT * FROM ouvrages b WHERE b.parent_id = o.id AND b.deleted_at IS NULL ORDER BY b.code LIMIT %(most)s::bigint
+        WITH child AS MATERIALIZED (
+            SELECT * FROM ouvrages c WHERE c.parent_id = o.id AND c.deleted_at IS NULL ORDER BY c.code LIMIT %(most)s::bigint
+        )
+        SELECT c.*, c.code AS upper, 1 AS level FROM child c
+        UNION ALL
+        SELECT g.*, c.code, 2 FROM child c JOIN ouvrages g ON g.parent_id = c.id AND g.deleted_at IS NULL
+        ORDER BY level, upper, code LIMIT %(most)s::bigint
     ) AS b
 ) AS below ON %(most)s::bigint > 0
 WHERE o.deleted_at IS NULL AND o.id = ANY(%(ids)s::bigint[]);

@@ -39,7 +39,7 @@ async def components(tx: Tx, parents: Sequence[int]) -> list[Component]:
 
 
 async def whole(tx: Tx, ids: Sequence[int], *, composed: bool = True, below: int = 0) -> list[Whole]:
-    """Those of *ids* that still live, with their compositions and the first *below* each: one statement for all."""
+    """Those of *ids* that still live, with their compositions and *below* of what stands under each: one statement."""
     return await tx.all(Whole, queries.whole, ids=list(ids), components=composed, most=below)
 
 

@@ -87,8 +87,19 @@ def ouvrage_text(
         if all(total is not None for total in totals):
             lines.append(f"{say['total']}{colon}{money(sum(filter(None, totals), Decimal(0)), language)}")
     if below:
-        lines.append(say["below"] + colon + " ; ".join(f"{b['code']} {b['name']}" for b in below[:20]))
+        lines.append(say["below"] + colon + _below(row.id, below))
     return "\n".join(lines)
+
+
+def _below(row_id: int, below: Sequence[dict[str, Any]], most: int = 20) -> str:
+    """The first of what stands below, what is one level deeper in brackets; the upper level goes first."""
+    upper = [b for b in below if b["parent_id"] == row_id][:most]
+    deeper = [b for b in below if b["parent_id"] in {u["id"] for u in upper}][: most - len(upper)]
+    parts: list[str] = []
+    for one in upper:
+        under = " ; ".join(f"{b['code']} {b['name']}" for b in deeper if b["parent_id"] == one["id"])
+        parts.append(f"{one['code']} {one['name']}" + (f" ({under})" if under else ""))
+    return " ; ".join(parts)
 
 
 def _component(c: Component, language: str) -> str:

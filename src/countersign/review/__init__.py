@@ -1,0 +1,1 @@
+"""The one inbox of everything that waits for a human."""
