@@ -83,7 +83,8 @@ def _notes(message: Message, locale: str) -> Iterator[str]:
     else:
         yield said["unsigned"]
     checks = cast("dict[str, Any]", (message.rag_context or {}).get("checks") or {})
-    doubts = [str(n["text"]) for n in checks.get("numbers") or [] if n.get("status") == "unsupported"]
+    numbers = cast("list[dict[str, Any]]", checks.get("numbers") or [])
+    doubts = [str(n["text"]) for n in numbers if n.get("status") == "unsupported"]
     if doubts and not message.corrected_content:
         yield said["doubts"].format(figures=" ; ".join(dict.fromkeys(doubts)))
 
@@ -91,9 +92,7 @@ def _notes(message: Message, locale: str) -> Iterator[str]:
 def _sources(message: Message) -> list[str]:
     context = message.rag_context or {}
     found = cast("list[dict[str, Any]]", context.get("sources") or [])
-    return [
-        f"[{s['n']}] " + " – ".join(str(part) for part in (s.get("code"), s.get("title")) if part) for s in found
-    ]
+    return [f"[{s['n']}] " + " – ".join(str(part) for part in (s.get("code"), s.get("title")) if part) for s in found]
 
 
 def markdown(title: str | None, made: str, messages: Sequence[Message], locale: str) -> str:

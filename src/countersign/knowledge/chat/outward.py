@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -55,7 +56,9 @@ async def read_shared(request: Request, app: House, caller: Who, share: UUID) ->
         answers = [m for m in messages if m.role == "assistant" and m.rag_context]
         shown = await evidence.of(tx, answers[-1]) if answers else None
     base = f"/shared/{share}/messages/"
-    return page(request, "chat/shared.html", link=link, share=share, messages=messages, evidence=shown, evidence_base=base)
+    return page(
+        request, "chat/shared.html", link=link, share=share, messages=messages, evidence=shown, evidence_base=base
+    )
 
 
 @routes.on("GET /shared/{share}/messages/{uuid}/sources", permission=MAY)
@@ -76,10 +79,8 @@ async def _sources(request: Request, app: App, caller: Caller, share: UUID, uuid
         shown = await evidence.of(tx, await sharing.read_one(tx, link, uuid), n)
     if n is not None and not any(item.n == n for item in shown.items):
         raise NotFound()
-    base = f"/shared/{share}/messages/"
-    return page(
-        request, "chat/evidence.html", session=link, evidence=shown, evidence_base=base, back=f"/shared/{share}#m-{uuid}"
-    )
+    base, back = f"/shared/{share}/messages/", f"/shared/{share}#m-{uuid}"
+    return page(request, "chat/evidence.html", session=link, evidence=shown, evidence_base=base, back=back)
 
 
 @routes.on("GET /sessions/{uuid}/export.{kind}", permission=MAY)
@@ -121,7 +122,7 @@ def _name(title: str | None) -> str:
 
 
 def _shown(found: Share) -> Response:
-    shown = {"address": f"/shared/{found.uuid}", "upto": found.upto, "created_at": found.created_at, "behind": found.behind}
+    shown = asdict(found) | {"address": f"/shared/{found.uuid}"}
     return Response(dumps(shown), media_type="application/json")
 
 

@@ -146,7 +146,9 @@ async def read_session(request: Request, app: House, caller: Who, uuid: UUID, at
         current=str(uuid),
         at=at,
         share=share,
-        share_url=f"{app.settings.public_url or str(request.base_url)}".rstrip("/") + f"/shared/{share.uuid}" if share else None,
+        share_url=f"{(app.settings.public_url or str(request.base_url)).rstrip('/')}/shared/{share.uuid}"
+        if share
+        else None,
         q="",
         archived=False,
     )

@@ -18,7 +18,8 @@ from .export import Part, words
 FONTS = Path(str(resources.files("countersign"))) / "web" / "static" / "vendor"
 FACES = {"": "DejaVuSans", "b": "DejaVuSans-Bold", "i": "DejaVuSans-Oblique", "bi": "DejaVuSans-BoldOblique"}
 MONO = "DejaVuSansMono"
-INK, MUTED, LINE, SUNKEN = "#1b1d22", "#5c626d", "#d7dae0", "#f3f4f6"
+INK: Any = "#1b1d22"
+MUTED, LINE, SUNKEN = "#5c626d", "#d7dae0", "#f3f4f6"
 
 
 def pdf(title: str | None, made: str, conversation: Sequence[Part], locale: str) -> bytes:
@@ -30,7 +31,8 @@ def pdf(title: str | None, made: str, conversation: Sequence[Part], locale: str)
     body, mono = _fonts()
     style = _styles(body, mono)
     said = words(locale)
-    flow: list[Any] = [Paragraph(escape(title or said["untitled"]), style["title"]), Paragraph(escape(made), style["fine"])]
+    name = title or said["untitled"]
+    flow: list[Any] = [Paragraph(escape(name), style["title"]), Paragraph(escape(made), style["fine"])]
     for part in conversation:
         flow += [Spacer(1, 10), Paragraph(escape(part.heading), style["heading"])]
         flow += _blocks(part.text, style, mono) if part.role == "assistant" else _plain(part.text, style["question"])
@@ -58,9 +60,10 @@ def pdf(title: str | None, made: str, conversation: Sequence[Part], locale: str)
 @cache
 def _fonts() -> tuple[str, str]:
     """The text and code faces: DejaVu, which writes every European language, or what every reader of PDF has."""
-    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase import pdfmetrics as metrics
     from reportlab.pdfbase.ttfonts import TTFont
 
+    pdfmetrics: Any = metrics
     if not (FONTS / f"{MONO}.ttf").is_file():
         return "Helvetica", "Courier"
     for face in (*FACES.values(), MONO):
@@ -174,12 +177,13 @@ def _table(tokens: Sequence[Token], style: dict[str, Any], mono: str) -> Any:
             right = "right" in str(token.attrGet("style") or "")
             rows[-1].append(_aligned(style[kind], 2 if right else 0))
         elif token.type == "inline":
-            rows[-1][-1] = Paragraph(_line(token, mono), rows[-1][-1])
+            style_of: Any = rows[-1].pop()
+            rows[-1].append(Paragraph(_line(token, mono), style_of))
     lined = [("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP"), *sides]
     return Table(rows, repeatRows=1, hAlign="LEFT", style=lined)
 
 
-def _aligned(style: Any, side: int) -> Any:
+def _aligned(style: Any, side: Any) -> Any:
     from reportlab.lib.styles import ParagraphStyle
 
     return ParagraphStyle("cell", parent=style, alignment=side)

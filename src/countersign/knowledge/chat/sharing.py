@@ -1,4 +1,4 @@
-"""Links by which colleagues read a conversation: as far as it was shared, until the link is revoked, inside the organisation."""
+"""Links by which colleagues read a conversation: as far as it was shared, until it is revoked."""
 
 from __future__ import annotations
 
