@@ -1,8 +1,10 @@
 // One conversation: a question goes up, the answer comes back piece by piece, the server's own drawing replaces it.
 
+import { codeCopies } from "./code.js";
 import { events } from "./events.js";
 import { closeEvidence, early, showEvidence } from "./evidence.js";
 import { post, say } from "./page.js";
+import { sketch } from "./sketch.js";
 
 const root = document.querySelector("[data-conversation]");
 const session = root.dataset.conversation;
@@ -187,22 +189,6 @@ function drawText(place, said) {
   });
 }
 
-/** The text so far, as nodes: bold and citations only. The server draws the whole of it once it is finished. */
-function sketch(text) {
-  const drawn = document.createDocumentFragment();
-  for (const piece of text.replace(/\*+$/, "").split(/(\*\*[^*]+(?:\*\*|$)|\[\d{1,2}\])/)) {
-    const kind = piece.startsWith("**") ? "strong" : /^\[\d+\]$/.test(piece) ? "span" : null;
-    const node = kind ? document.createElement(kind) : document.createTextNode(piece);
-    if (kind === "strong") node.textContent = piece.replaceAll("**", "");
-    if (kind === "span") {
-      node.className = "cite";
-      node.textContent = piece.slice(1, -1);
-    }
-    drawn.append(node);
-  }
-  return drawn;
-}
-
 /** Replaces the plain text by what the server draws of the stored answer. */
 async function settle(answer, message) {
   const response = await fetch(`/messages/${message}/fragment`, asPiece);
@@ -280,6 +266,7 @@ if (form) {
   form.elements.text.focus({ preventScroll: true });
   if (waiting) ask(waiting);
 }
+codeCopies(turns, words);
 resume();
 
 // -- what happens in other windows is seen here
