@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pypdfium2
+import pytest
 
-from countersign.knowledge.chat.export import inert
+from countersign.knowledge.chat.export import Part, inert
+from countersign.knowledge.chat.pdf import pdf
 from tests.fakes.scripted_model import Rule
 from tests.knowledge.conftest import Site, ask
 
@@ -61,8 +63,35 @@ async def test_a_conversation_is_a_file(site: Make, owner: Any) -> None:
     assert "45,50" not in (await client.get(f"{path}/export.md")).text
 
 
-def test_code_stays_as_it_is() -> None:
-    assert inert("a <b>\n```\n<b> ![x]\n```\n![y]") == "a \\<b>\n```\n<b> ![x]\n```\n!\\[y]"
+@pytest.mark.parametrize(
+    ("text", "exported"),
+    [
+        ("a <b>\n```\n<b> ![x]\n```\n![y]", "a \\<b>\n```\n<b> ![x]\n```\n!\\[y]"),
+        ("````\n```\n````\n![y](https://evil.example)", "````\n```\n````\n!\\[y](https://evil.example)"),
+        ("``` a ``` b\n![y]", "``` a ``` b\n!\\[y]"),
+        ("```\r![y]\r```\r<img>", "```\n![y]\n```\n\\<img>"),
+        ("> ```\n![y]", "> ```\n!\\[y]"),
+        ("# Question\n###### b\n#c", "### Question\n###### b\n#c"),
+    ],
+)
+def test_only_code_stays_as_it_is(text: str, exported: str) -> None:
+    assert inert(text, deeper=2) == exported
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("### " + "mot " * 3000, id="a heading of pages"),
+        pytest.param("| " + "mot " * 5000 + "|\n|---|\n| x |", id="a table's head of pages"),
+        pytest.param("| a | b |\n|---|---|\n| " + "mot " * 5000 + "| x |", id="a cell of pages"),
+        pytest.param("| abc " * 80 + "|\n" + "|---" * 80 + "|\n" + "| def " * 80 + "|", id="eighty columns"),
+        pytest.param("".join("  " * depth + "- x\n" for depth in range(60)), id="sixty lists in each other"),
+        pytest.param("```\n" + "x" * 50_000 + "\n```", id="a line of code of pages"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_whatever_a_model_writes_can_be_set(text: str) -> None:
+    assert pdf("Titre", "fait", [Part("assistant", "Réponse", text, [], [])], "fr").startswith(b"%PDF")
 
 
 async def test_the_exact_prompt_is_for_those_who_validate(site: Make) -> None:

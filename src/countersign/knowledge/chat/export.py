@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
+
+from markdown_it import MarkdownIt
 
 from .models import Message
 
@@ -14,14 +17,15 @@ WORDS = {
         "question": "Question",
         "answer": "Réponse",
         "sources": "Sources",
-        "rejected": "Cette réponse a été rejetée ; elle n’est pas reproduite.",
-        "stopped": "Réponse arrêtée : elle est incomplète.",
-        "interrupted": "Réponse interrompue : elle est incomplète.",
+        "rejected": "Cette réponse a été rejetée\u00a0; elle n’est pas reproduite.",
+        "stopped": "Réponse arrêtée\u00a0: elle est incomplète.",
+        "interrupted": "Réponse interrompue\u00a0: elle est incomplète.",
         "failed": "Cette réponse n’a pas pu être terminée.",
         "corrected": "Corrigée par une personne.",
         "signed": "Validé par {name}, le {day}",
         "unsigned": "Pas encore validé par une personne.",
-        "doubts": "Chiffres non vérifiés : {figures}",
+        "doubts": "Chiffres non vérifiés\u00a0: {figures}",
+        "and": "\u00a0; ",
         "made": "Conversation avec {agent}, exportée le {day}",
         "untitled": "Conversation",
     },
@@ -37,6 +41,7 @@ WORDS = {
         "signed": "Validated by {name}, {day}",
         "unsigned": "Not yet validated by a person.",
         "doubts": "Figures that could not be verified: {figures}",
+        "and": "; ",
         "made": "Conversation with {agent}, exported {day}",
         "untitled": "Conversation",
     },
@@ -86,7 +91,7 @@ def _notes(message: Message, locale: str) -> Iterator[str]:
     numbers = cast("list[dict[str, Any]]", checks.get("numbers") or [])
     doubts = [str(n["text"]) for n in numbers if n.get("status") == "unsupported"]
     if doubts and not message.corrected_content:
-        yield said["doubts"].format(figures=" ; ".join(dict.fromkeys(doubts)))
+        yield said["doubts"].format(figures=said["and"].join(dict.fromkeys(doubts)))
 
 
 def _sources(message: Message) -> list[str]:
@@ -102,19 +107,31 @@ def markdown(title: str | None, made: str, messages: Sequence[Message], locale: 
     for part in parts(messages, locale):
         lines += [f"## {part.heading}", ""]
         if part.text:
-            lines += [inert(part.text), ""]
+            lines += [inert(part.text, deeper=2), ""]
         lines += [line for note in part.notes for line in (f"> {inert(note)}", "")]
         if part.sources:
             lines += [f"**{said['sources']}**", "", *(f"- {inert(source)}" for source in part.sources), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def inert(text: str) -> str:
-    """Markdown *text* whose images and HTML are text, outside of code that shows them as they are anyway."""
-    fenced = False
+def inert(text: str, *, deeper: int = 0) -> str:
+    """Markdown *text* whose images and HTML are text, outside of code that shows them as they are anyway; its headings
+    *deeper* by so many levels."""
+    # Where code begins and ends is the parser's to say: a fence that is none would let what follows it pass as code.
+    fences = [token.map for token in _parser().parse(text) if token.type == "fence" and token.map]
+    code = {number for first, last in fences for number in range(first, last)}
     out: list[str] = []
-    for line in text.split("\n"):
-        if re.match(r"\s*(?:```|~~~)", line):
-            fenced = not fenced
-        out.append(line if fenced else re.sub(r"<(?=[A-Za-z/!?])", r"\\<", line.replace("![", "!\\[")))
+    for number, line in enumerate(_ENDS.split(text)):
+        if number not in code:
+            line = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", line.replace("![", "!\\["))
+            line = re.sub(rf"^( {{0,3}}#{{1,{6 - deeper}}})(?=\s)", r"\1" + "#" * deeper, line)
+        out.append(line)
     return "\n".join(out)
+
+
+_ENDS = re.compile(r"\r\n?|\n")  # as the parser counts lines
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False})

@@ -18,6 +18,10 @@ from .export import Part, words
 FONTS = Path(str(resources.files("countersign"))) / "web" / "static" / "vendor"
 FACES = {"": "DejaVuSans", "b": "DejaVuSans-Bold", "i": "DejaVuSans-Oblique", "bi": "DejaVuSans-BoldOblique"}
 MONO = "DejaVuSansMono"
+LONGEST_LINE = 92  # characters of code that fit on a page
+MOST_COLUMNS, LONGEST_HEAD = 14, 200  # of a table that is drawn as one
+DEEPEST = 200  # points, of lists in lists in quotes
+SIDES = {"center": 1, "right": 2}  # as reportlab counts them
 INK: Any = "#1b1d22"
 MUTED, LINE, SUNKEN = "#5c626d", "#d7dae0", "#f3f4f6"
 
@@ -26,7 +30,7 @@ def pdf(title: str | None, made: str, conversation: Sequence[Part], locale: str)
     """The file. *made* is the line under the title; it also stands at the foot of each page, with its number."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer
+    from reportlab.platypus import CondPageBreak, Paragraph, SimpleDocTemplate, Spacer
 
     body, mono = _fonts()
     style = _styles(body, mono)
@@ -34,11 +38,12 @@ def pdf(title: str | None, made: str, conversation: Sequence[Part], locale: str)
     name = title or said["untitled"]
     flow: list[Any] = [Paragraph(escape(name), style["title"]), Paragraph(escape(made), style["fine"])]
     for part in conversation:
-        flow += [Spacer(1, 10), Paragraph(escape(part.heading), style["heading"])]
+        flow += [CondPageBreak(60), Spacer(1, 10), Paragraph(escape(part.heading), style["heading"])]
         flow += _blocks(part.text, style, mono) if part.role == "assistant" else _plain(part.text, style["question"])
         flow += [Paragraph(escape(note), style["fine"]) for note in part.notes]
         if part.sources:
-            flow += [Spacer(1, 3), *(Paragraph(escape(source), style["source"]) for source in part.sources)]
+            flow.append(Paragraph(escape(said["sources"]), style["listed"]))
+            flow += [Paragraph(escape(source), style["source"]) for source in part.sources]
     out = io.BytesIO()
 
     def foot(canvas: Any, document: Any) -> None:
@@ -84,12 +89,23 @@ def _styles(body: str, mono: str) -> dict[str, Any]:
     return {
         "text": text,
         "title": like("title", fontName=bold, fontSize=17, leading=21),
-        "heading": like("heading", fontName=bold, fontSize=9, leading=12, textColor=MUTED, keepWithNext=1),
-        "sub": like("sub", fontName=bold, fontSize=11.5, leading=15, spaceBefore=4, keepWithNext=1),
-        "question": like("question", backColor=SUNKEN, borderPadding=6, leftIndent=6, rightIndent=6, spaceAfter=10),
+        "heading": like("heading", fontName=bold, fontSize=9, leading=12, textColor=MUTED),
+        "sub": like("sub", fontName=bold, fontSize=11.5, leading=15, spaceBefore=4),
+        "question": like("question", backColor=SUNKEN, borderPadding=6, leftIndent=6, rightIndent=6, spaceBefore=6),
+        "quote": like("quote", textColor=MUTED),
         "fine": like("fine", fontSize=8.5, leading=12, textColor=MUTED, spaceAfter=2),
+        "listed": like("listed", fontName=bold, fontSize=8.5, leading=12, spaceBefore=5, spaceAfter=1),
         "source": like("source", fontSize=8.5, leading=12, leftIndent=22, firstLineIndent=-22, spaceAfter=1),
-        "code": like("code", fontName=mono, fontSize=8.5, leading=11.5, backColor=SUNKEN, borderPadding=5),
+        "code": like(
+            "code",
+            fontName=mono,
+            fontSize=8.5,
+            leading=11.5,
+            backColor=SUNKEN,
+            borderPadding=5,
+            spaceBefore=5,
+            spaceAfter=11,
+        ),
         "cell": like("cell", fontSize=9, leading=12, spaceAfter=0),
         "head": like("head", fontName=bold, fontSize=9, leading=12, spaceAfter=0),
     }
@@ -110,7 +126,7 @@ def _parser() -> MarkdownIt:
 
 
 def _blocks(text: str, style: dict[str, Any], mono: str) -> list[Any]:
-    from reportlab.platypus import HRFlowable, Paragraph, Preformatted, Spacer
+    from reportlab.platypus import HRFlowable, Paragraph, Spacer, XPreformatted
 
     flow: list[Any] = []
     tokens = _parser().parse(text)
@@ -124,6 +140,8 @@ def _blocks(text: str, style: dict[str, Any], mono: str) -> list[Any]:
                 marks.append("•" if token.tag == "ul" else str(token.attrGet("start") or 1))
             case "bullet_list_close" | "ordered_list_close":
                 marks.pop()
+                if not marks:
+                    flow.append(Spacer(1, 4))
             case "list_item_open":
                 first = True
             case "list_item_close" if marks[-1] != "•":
@@ -137,22 +155,30 @@ def _blocks(text: str, style: dict[str, Any], mono: str) -> list[Any]:
             case "heading_close":
                 heading = False
             case "inline":
-                made = _indented(style["sub"] if heading else style["text"], 16 * len(marks) + 12 * depth)
+                made = _indented(
+                    style["sub" if heading else "quote" if depth else "text"], 16 * len(marks) + 12 * depth
+                )
                 bullet = (marks[-1] if marks[-1] == "•" else f"{marks[-1]}.") if marks and first else None
                 flow.append(Paragraph(_line(token, mono), made, bulletText=bullet))
                 first = False
             case "fence" | "code_block":
-                flow += [Preformatted(token.content.rstrip("\n"), style["code"], maxLineLength=92), Spacer(1, 6)]
+                flow.append(XPreformatted(escape(_wrapped(token.content)), style["code"]))
             case "hr":
                 flow.append(HRFlowable(width="100%", color=LINE, spaceBefore=4, spaceAfter=6))
             case "table_open":
                 end = next(n for n in range(place, len(tokens)) if tokens[n].type == "table_close")
-                flow += [_table(tokens[place:end], style, mono), Spacer(1, 8)]
+                flow += [*_table(tokens[place:end], style, mono), Spacer(1, 8)]
                 place = end
             case _:
                 pass
         place += 1
     return flow
+
+
+def _wrapped(code: str) -> str:
+    """Lines of code, none longer than the page is wide."""
+    lines = code.rstrip("\n").expandtabs(4).split("\n")
+    return "\n".join(line[at : at + LONGEST_LINE] for line in lines for at in range(0, len(line) or 1, LONGEST_LINE))
 
 
 def _indented(style: Any, points: int) -> Any:
@@ -163,24 +189,29 @@ def _indented(style: Any, points: int) -> Any:
     return ParagraphStyle("in", parent=style, leftIndent=points, bulletIndent=max(0, points - 14), spaceAfter=2)
 
 
-def _table(tokens: Sequence[Token], style: dict[str, Any], mono: str) -> Any:
+def _table(tokens: Sequence[Token], style: dict[str, Any], mono: str) -> list[Any]:
+    """The table; one that is too wide for a page, or whose head is too tall to be repeated, line by line."""
     from reportlab.platypus import Paragraph, Table
 
     rows: list[list[Any]] = []
-    sides: list[tuple[str, tuple[int, int], tuple[int, int], str]] = []
+    said: list[list[str]] = []
     kind = "cell"
     for token in tokens:
         if token.type == "tr_open":
             rows.append([])
+            said.append([])
         elif token.type in ("th_open", "td_open"):
             kind = "head" if token.type == "th_open" else "cell"
-            right = "right" in str(token.attrGet("style") or "")
-            rows[-1].append(_aligned(style[kind], 2 if right else 0))
+            side = str(token.attrGet("style") or "").removeprefix("text-align:")
+            rows[-1].append(_aligned(style[kind], SIDES.get(side, 0)))
         elif token.type == "inline":
             style_of: Any = rows[-1].pop()
-            rows[-1].append(Paragraph(_line(token, mono), style_of))
-    lined = [("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP"), *sides]
-    return Table(rows, repeatRows=1, hAlign="LEFT", style=lined)
+            said[-1].append(_line(token, mono))
+            rows[-1].append(Paragraph(said[-1][-1], style_of))
+    if len(said[0]) > MOST_COLUMNS or max(map(len, said[0]), default=0) > LONGEST_HEAD:
+        return [Paragraph(" | ".join(cells), style["cell"]) for cells in said]
+    lined = [("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP")]
+    return [Table(rows, repeatRows=1, splitInRow=1, hAlign="LEFT", style=lined)]
 
 
 def _aligned(style: Any, side: Any) -> Any:

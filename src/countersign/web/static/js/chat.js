@@ -201,13 +201,16 @@ async function settle(answer, message) {
   window.htmx?.process(drawn);
   follow();
   newest();
+  for (const one of document.querySelectorAll("[data-said]")) one.hidden = false;
   showEvidence(`/messages/${message}/sources`, { reveal: false });
   window.htmx?.trigger("#session-list", "refresh");
   const others = await fetch(`/sessions?current=${session}`, asPiece).catch(() => null);
   const list = document.createElement("template");
   list.innerHTML = others?.ok ? await others.text() : "";
   const name = list.content.querySelector("[aria-current] .name")?.textContent;
-  if (name) document.getElementById("title").textContent = name;
+  if (!name) return;
+  document.getElementById("title").textContent = name;
+  document.getElementById("new-title").defaultValue = name;
 }
 
 /** A further question follows the answer that is shown last. */
