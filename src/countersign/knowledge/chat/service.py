@@ -30,6 +30,7 @@ __all__ = ["again", "ask", "attempt", "feedbacks", "give_feedback", "take_feedba
 queries = sql.load(__package__ or "")
 
 ALL_SESSIONS = "ai-sessions.view-all"
+MOST_MESSAGES = 1000  # that are shown of a conversation
 
 
 def whose(tx: Tx) -> int | None:
