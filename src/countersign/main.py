@@ -41,6 +41,7 @@ from .knowledge.tables import api as tables_api
 from .knowledge.tables import pages as tables_pages
 from .providers.chat import ChatModels
 from .review import api as review_api
+from .review import pages as review_pages
 from .web import docs, health, home, layout, static
 from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
@@ -62,6 +63,7 @@ ROUTES: list[Router] = [
     chat_api.routes,
     chat_pages.routes,
     review_api.routes,
+    review_pages.routes,
     chat_turns.routes,
     chat_outward.routes,
     chat_outward.api,
