@@ -31,6 +31,8 @@ def address(path: str, sample: Sample) -> str:
         "{slug}": "expert-btp",
         "/sessions/{uuid}": f"/sessions/{sample.session}",
         "/messages/{uuid}": f"/messages/{sample.answer}",
+        "{share}": str(sample.share),
+        "{kind}": "pdf",
         "/documents/{uuid}": f"/documents/{sample.answer}",
         "/imports/files/{uuid}": f"/imports/files/{sample.file}",
         "{import_id}": str(sample.brought),
