@@ -23,7 +23,7 @@ async def test_from_the_changed_prompt_to_the_published_version(
     await signed(here)
 
     key = {"Idempotency-Key": "trial-1"}
-    body = {"changes": CHANGES, "change_note": "Plus court"}
+    body = {"changes": {**CHANGES, "change_note": "Plus court"}}
     begun = await client.post(AT, json=body, headers=key)
     assert begun.status_code == 202 and begun.json()["status"] == "pending"
     number = begun.json()["id"]

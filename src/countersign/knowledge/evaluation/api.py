@@ -14,7 +14,6 @@ from ...kernel.idempotency import Key, once
 from ...kernel.json import dumps
 from ...kernel.web import House, Router, Who
 from ..agents import service as agents
-from ..agents.fields import AgentFields, Note
 from ..agents.models import Agent
 from . import service
 from .models import Result, Run
@@ -29,11 +28,10 @@ Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 class NewEvaluation(BaseModel):
-    """The agent as it is saved, or with *changes* beside that; the note goes with what is published."""
+    """The agent as it is saved, or with *changes* beside that; their ``change_note`` goes with what is published."""
 
     model_config = ConfigDict(extra="forbid")
-    changes: AgentFields | None = None
-    change_note: Note | None = None
+    changes: agents.AgentChange | None = None
 
 
 @routes.on(f"GET {AT}", permission=MAY)
@@ -50,11 +48,11 @@ async def begin_evaluation(
     app: House, caller: Who, slug: str, body: NewEvaluation | None = None, idempotency_key: Key = None
 ) -> Response:
     """Asks the agent every question whose answer a person signed; with ``changes`` also as it would be with them."""
-    asked = body or NewEvaluation()
-    changes = None if asked.changes is None else asked.changes.given
+    asked = body.changes if body else None
+    changes, note = (asked.given, asked.change_note) if asked else (None, None)
     async with app.db.transaction(caller) as tx:
-        seen = await once(tx, "evaluation", idempotency_key, [slug, changes, asked.change_note])
-        number = seen.made or await service.begin(tx, slug, changes, note=asked.change_note, tags=seen.tags)
+        seen = await once(tx, "evaluation", idempotency_key, [slug, changes, note])
+        number = seen.made or await service.begin(tx, slug, changes, note=note, tags=seen.tags)
         return await _one(tx, await agents.agent(tx, slug, inactive=True), number, 202)
 
 
