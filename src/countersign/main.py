@@ -48,7 +48,9 @@ from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
 from .webhooks import pages as webhooks_pages
 
+# A request is compared with one after the other: what is asked most often, and waited for, comes first.
 ROUTES: list[Router] = [
+    chat_api.routes,
     health.routes,
     home.routes,
     docs.routes,
@@ -62,7 +64,6 @@ ROUTES: list[Router] = [
     evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
-    chat_api.routes,
     chat_pages.routes,
     review_api.routes,
     review_pages.routes,

@@ -224,7 +224,7 @@ async def test_a_suspended_learned_answer_shows_what_changed_and_is_renewed(
     first, second = await items(house, signer)
     async with visit(signer) as client:
         text = (await client.get(f"/inbox/{first}")).text
-        assert "Ce qui a changé" in text and "47.2" in text and "45.5" in text
+        assert "Ce qui a changé" in text and "47,20\u00a0€" in text and "45,50\u00a0€" in text
         assert re.findall(r'data-act="(\w+)"', text) == ["validate", "correct", "reject"]
         await client.post(f"/inbox/{first}/correct", data={"text": "47,20 € [1]."})
         gone = await client.post(f"/inbox/{first}/validate", headers=SCRIPT)

@@ -78,6 +78,15 @@ class Opened:
             return []
         return agents.difference(self.message.content, self.message.corrected_content)
 
+    @property
+    def compared(self) -> list[tuple[Change, list[Any]]]:
+        """What changed below a learned answer; of texts the difference too, line by line."""
+        found: list[tuple[Change, list[Any]]] = []
+        for one in self.changes:
+            texts = isinstance(one.before, str) and isinstance(one.after, str) and one.column != "unit_price"
+            found.append((one, agents.difference(one.before, one.after) if texts else []))
+        return found
+
 
 async def opened(tx: Tx, asked: Asked, item: Item) -> Opened:
     """*item* with all that belongs to it. Raises ``NoSuchMessage`` when its conversation was deleted."""

@@ -33,6 +33,7 @@ async function show(id, { html = null, push = true } = {}) {
   desk.classList.add("one-open");
   if (push) history.pushState({ id }, "", address(id));
   mark();
+  offerKeys();
   document.getElementById("opened")?.focus();
   lookAhead();
 }
@@ -64,10 +65,17 @@ async function onward(id) {
   await show(id, { html: ready });
 }
 
+let renewed = 0;
+
+/** Asks for the list again, without making the reviewer wait; of several that are under way the last one counts. */
 async function renewList() {
+  if (!current()) return;
+  const turn = ++renewed;
+  const html = await piece(`/inbox?${query()}&at=${current()}`);
+  if (turn !== renewed) return;
   const chosen = new Set([...queue.querySelectorAll("[name=item]:checked")].map((box) => box.value));
   const top = queue.scrollTop;
-  queue.innerHTML = await piece(`/inbox?${query()}&at=${current() || ""}`);
+  queue.innerHTML = html;
   window.htmx?.process(queue);
   for (const box of queue.querySelectorAll("[name=item]")) box.checked = chosen.has(box.value);
   allOrNone();
@@ -93,7 +101,7 @@ const next = () =>
   alone(async () => {
     const response = await post(`/inbox/next?${query()}`, current() ? { after: current() } : {});
     await onward((await response.json()).next);
-    if (!mark()) await renewList();
+    if (!mark()) renewList();
   });
 
 const previous = () =>
@@ -116,7 +124,7 @@ const decide = (form, button) =>
       toast(error.message, 8000);
       await show(id, { push: false });
     }
-    await renewList();
+    renewList();
   });
 
 document.addEventListener("submit", (event) => {
@@ -147,18 +155,31 @@ function cited(number) {
 
 // -- keys
 
+const keysOn = () => localStorage.getItem("keys") !== "off";
 const acts = { v: "validate", e: "correct", x: "reject", l: "learn" };
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input:not([type=checkbox]), textarea, select");
   if (event.key === "Escape") return close(event);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && typing) return typing.form?.requestSubmit();
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (!keysOn() || typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (event.key === "j") next();
   else if (event.key === "k") previous();
   else if (acts[event.key]) act(acts[event.key]);
   else return;
   event.preventDefault();
+});
+
+/** Whoever speaks to the machine, or strays on the keyboard, can do without single keys. */
+function offerKeys() {
+  for (const box of pane.querySelectorAll("[data-keys]")) {
+    box.checked = keysOn();
+    box.closest("label").hidden = false;
+  }
+}
+
+pane.addEventListener("change", (event) => {
+  if (event.target.matches("[data-keys]")) localStorage.setItem("keys", event.target.checked ? "on" : "off");
 });
 
 function act(name) {
@@ -210,4 +231,5 @@ window.addEventListener("popstate", () => location.reload());
 
 allOrNone();
 mark();
+offerKeys();
 lookAhead();
