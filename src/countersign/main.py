@@ -30,6 +30,7 @@ from .knowledge.chat import trial as chat_trial
 from .knowledge.chat import turns as chat_turns
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
+from .knowledge.evaluation import api as evaluation_api
 from .knowledge.evaluation import pages as evaluation_pages
 from .knowledge.imports import api as imports_api
 from .knowledge.imports import pages as imports_pages
@@ -60,6 +61,7 @@ ROUTES: list[Router] = [
     agents_pages.routes,
     chat_trial.api,
     chat_trial.routes,
+    evaluation_api.routes,
     evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
