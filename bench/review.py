@@ -17,8 +17,9 @@ from countersign.kernel.settings import Settings
 from countersign.knowledge.agents import service as agents
 from countersign.knowledge.chat import service as chat
 from countersign.knowledge.demo import SUPPORT
-from countersign.review import decisions, service
+from countersign.review import decisions, service, showing
 from countersign.review.models import LEARN, VALIDATE, Filter
+from countersign.review.showing import Asked
 from countersign.stack.postgres import Postgres
 
 WAITING, OPENED = 100_000, 200
@@ -77,15 +78,15 @@ async def review(bench: Bench, app: App, reviewer: Caller) -> None:
         async with app.db.transaction(reviewer) as tx:
             item = await service.take_next(tx, Filter())
             assert item is not None and item.message is not None
-            message = await chat.message(tx, item.message)
-            await service.opinions(tx, item.message)
+            await service.let_go(tx, except_=[item.id])
+            await showing.opened(tx, Asked(Filter()), item)
         opening.append(1000 * (time.perf_counter() - begun))
         begun = time.perf_counter()
         async with app.db.transaction(reviewer, read_only=True) as tx:
             await service.waiting(tx, Filter())
         listing.append(1000 * (time.perf_counter() - begun))
         async with app.db.transaction(reviewer) as tx:
-            await decisions.validate(tx, message.uuid)
+            await decisions.validate(tx, item.message)
     p95 = float(np.percentile(opening, 95))
     bench.row("p50, opening the next", float(np.percentile(opening, 50)), "ms", "", None, f"{WAITING:,} waiting")
     bench.row("p95, opening the next", p95, "ms", "<= 100", p95 <= 100)

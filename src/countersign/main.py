@@ -23,6 +23,7 @@ from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[r
 from .knowledge.agents import api as agents_api
 from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
+from .knowledge.chat import outward as chat_outward
 from .knowledge.chat import pages as chat_pages
 from .knowledge.chat import trial as chat_trial
 from .knowledge.chat import turns as chat_turns
@@ -40,6 +41,7 @@ from .knowledge.tables import api as tables_api
 from .knowledge.tables import pages as tables_pages
 from .providers.chat import ChatModels
 from .review import api as review_api
+from .review import pages as review_pages
 from .web import docs, health, home, layout, static
 from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
@@ -61,7 +63,10 @@ ROUTES: list[Router] = [
     chat_api.routes,
     chat_pages.routes,
     review_api.routes,
+    review_pages.routes,
     chat_turns.routes,
+    chat_outward.routes,
+    chat_outward.api,
     ouvrages_api.routes,
     ouvrages_editing.routes,
     ouvrages_pages.routes,

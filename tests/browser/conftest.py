@@ -180,9 +180,9 @@ def open_page(browser: Browser, site: Site) -> Open:
     return opening
 
 
-async def sign_in(page: Page, password: str = PASSWORD, path: str = "/sign-in") -> None:
+async def sign_in(page: Page, password: str = PASSWORD, path: str = "/sign-in", email: str = EMAIL) -> None:
     """Fills in the form and sends it."""
     await page.goto(path)
-    await page.fill("#email", EMAIL)
+    await page.fill("#email", email)
     await page.fill("#password", password)
     await page.click("form[action='/sign-in'] button")

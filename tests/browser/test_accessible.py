@@ -17,6 +17,8 @@ PAGES = [
     "/sign-in",
     "/ask",
     "/sessions",
+    "/inbox",
+    "/inbox?status=decided",
     "/records/ouvrages",
     "/records/ouvrages?q=zzzz",
     "/records/ouvrages/{ouvrage}",

@@ -17,7 +17,9 @@ from tests.knowledge.conftest import demonstration, visit  # noqa: F401
 
 Said: TypeAlias = Callable[..., Awaitable[UUID]]
 WRONG = {"status": "unsupported", "text": "99", "start": 0, "end": 2, "value": "99"}
-GOOD: dict[str, Any] = {"sources": [{"n": 1, "id": "x", "kind": "ouvrage", "score": 0.99, "title": "Cloison"}]}
+GOOD: dict[str, Any] = {
+    "sources": [{"n": 1, "id": "x", "kind": "ouvrage", "score": 0.99, "title": "Cloison", "code": None}]
+}
 
 
 @pytest.fixture

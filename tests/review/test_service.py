@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -154,7 +155,7 @@ async def test_decided_ones_leave_and_are_counted(house: App, said: Said, signer
         assert {e.outcome for e in done} == {"validated", "corrected", "rejected"}
         assert all(e.closed_by_name == "Fixture" for e in done)
         assert await service.done_since(tx, begun) == {"validated": 1, "corrected": 1, "rejected": 1}
-        today = (await service.course(tx, 30, "Europe/Paris"))[-1]
+        today = (await service.course(tx, 30, ZoneInfo("Europe/Paris")))[-1]
         assert (today.waiting, today.decided) == (1, 3) and today.hours is not None
 
 
@@ -196,7 +197,7 @@ async def test_another_organisation_sees_and_takes_nothing(house: App, said: Sai
         assert await service.take_next(tx, Filter()) is None
         with pytest.raises(NoSuchItem):
             await service.take(tx, mine.id)
-        assert (await service.course(tx, 2, "UTC"))[-1].waiting == 0
+        assert (await service.course(tx, 2, UTC))[-1].waiting == 0
     async with house.db.transaction(tenants.a.caller) as tx:
         untouched: list[Entry] = await service.waiting(tx, Filter())
     assert untouched[0].held_by is None

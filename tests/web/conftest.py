@@ -20,6 +20,7 @@ from countersign.kernel.json import dumps
 from countersign.kernel.settings import Settings
 from countersign.knowledge.agents import service as agents
 from countersign.knowledge.chat import service as chat
+from countersign.knowledge.chat import sharing
 from countersign.knowledge.demo import EXPERT_BTP, SUPPORT
 from countersign.knowledge.imports import files
 from countersign.knowledge.imports import service as imports
@@ -96,6 +97,7 @@ class Sample:
     webhook: int
     file: UUID
     brought: int
+    share: UUID
 
 
 @pytest.fixture
@@ -118,6 +120,7 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
         await rows.add(tx, table, {"code": "M-1", "price": "12.5", "more": {"a": 1}})
         session = await chat.open_session(tx, "expert-btp", title="Prix de la cloison")
         question, answer = await add_answer(tx, session.uuid, one.id)
+        share = (await sharing.share(tx, session.uuid)).uuid
         webhook = await tx.value(
             "INSERT INTO webhooks (name, url, secret, events) VALUES ('ERP', 'https://erp.example/hook', 'sealed', '[\"*\"]') RETURNING id"
         )
@@ -133,7 +136,7 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
     found = await files.first_rows(house, everything, file)
     async with house.db.transaction(everything) as tx:
         brought = await imports.begin(tx, file, await imports.proposed(tx, found), dry_run=True)
-    return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook, file.uuid, brought)
+    return Sample(everything, one.id, supply.id, session.uuid, question, answer, webhook, file.uuid, brought, share)
 
 
 async def add_answer(

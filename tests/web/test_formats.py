@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from countersign.web.formats import Formats, zone_named
+from countersign.kernel.pages import zone_named
+from countersign.web.formats import Formats
 
 FR, EN = Formats("fr"), Formats("en")
 

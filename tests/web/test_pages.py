@@ -31,6 +31,8 @@ def address(path: str, sample: Sample) -> str:
         "{slug}": "expert-btp",
         "/sessions/{uuid}": f"/sessions/{sample.session}",
         "/messages/{uuid}": f"/messages/{sample.answer}",
+        "{share}": str(sample.share),
+        "{kind}": "pdf",
         "/documents/{uuid}": f"/documents/{sample.answer}",
         "/imports/files/{uuid}": f"/imports/files/{sample.file}",
         "{import_id}": str(sample.brought),
@@ -84,6 +86,37 @@ async def test_every_page_is_drawn(locale: str, sample: Sample, visit: Visit) ->
             if "<html" in answer.text:
                 assert f'<html lang="{locale}"' in answer.text, path
                 assert answer.text.count("<h1") == 1, path
+
+
+PAGES_WITH_QUERY = [
+    (route.path, parameter.alias)
+    for routes in ROUTES
+    for route in routes.routes
+    if isinstance(route, APIRoute) and route.path in {path for path, _ in PAGES} and "GET" in route.methods
+    for parameter in route.dependant.query_params
+]
+REFUSED = re.compile("Écrivez|contient le caractère|Dites|ne désigne rien")
+
+
+async def test_what_cannot_be_read_is_said_in_the_language_of_the_page(sample: Sample, visit: Visit) -> None:
+    refused: set[str] = set()
+    async with visit(sample.caller) as client:
+        for path, name in PAGES_WITH_QUERY:
+            answer = await client.get(address(path, sample), params={name: "\x01" * 9_000})
+            if answer.status_code == 422:
+                asked = await client.get(str(answer.url), headers={"Accept": "application/json"})
+                assert REFUSED.search(answer.text) and REFUSED.search(asked.json()["detail"]), answer.text
+                refused.add(path)
+    assert len(refused) > 15
+
+
+async def test_an_address_that_cannot_exist_is_not_found(sample: Sample, visit: Visit) -> None:
+    async with visit(sample.caller) as client:
+        for path in ("/records/ouvrages/abc", "/sessions/1", "/webhooks/0", "/agents/expert-btp/evaluation/x"):
+            answer = await client.get(path)
+            assert answer.status_code == 404 and "Il n’y a rien ici" in answer.text, answer.text
+    async with visit(replace(sample.caller, locale="en")) as client:
+        assert (await client.get("/api/v1/ouvrages/abc")).status_code == 422
 
 
 async def test_without_its_permission_a_page_says_who_can_grant_it(

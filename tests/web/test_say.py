@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
+from pydantic_core._pydantic_core import list_all_errors
 
 from countersign.kernel.errors import Invalid
 from countersign.kernel.http import LeadsInside
+from countersign.kernel.reasons import OTHER, said
+from countersign.kernel.web import Clean
 from countersign.knowledge.agents.fields import AgentFields
 from countersign.web.i18n import say
 from countersign.webhooks.api import NewWebhook
@@ -33,6 +36,28 @@ def test_each_field_of_a_form_that_is_wrong(kind: type[BaseModel], values: dict[
     for line in lines:
         assert say("fr", line["error"]) != line["error"], line
         assert say("en", line["error"]) == line["error"]
+
+
+@pytest.mark.parametrize("known", list_all_errors(), ids=lambda known: known["type"])
+def test_no_page_repeats_what_pydantic_says(known: Any) -> None:
+    given = {name: 3 if value == 0 else "7" for name, value in (known.get("example_context") or {}).items()}
+    if known["type"] in ("value_error", "assertion_error"):
+        return
+    text = said({"type": known["type"], "msg": known["message_template_python"], "ctx": given})
+    assert "%" not in text and "nput" not in text and "None" not in text
+    assert say("fr", text) != text
+    assert text != OTHER or known["type"].split("_")[0] not in ("int", "float", "string", "decimal", "date", "missing")
+
+
+def test_what_our_own_checks_raise_is_said_in_their_words() -> None:
+    class Body(BaseModel):
+        text: Clean
+
+    with pytest.raises(ValidationError) as found:
+        Body.model_validate({"text": "a\0"})
+    error = Invalid.from_fields(found.value.errors())
+    assert error.detail == "text: holds the control character U+0000; remove it"
+    assert say("fr", error.extra["errors"][0]["error"]).startswith("contient le caractère de contrôle U+0000")
 
 
 def test_a_value_stays_where_the_message_names_it() -> None:

@@ -69,7 +69,7 @@ async def test_the_form_keeps_what_was_typed_and_says_what_is_wrong(client: http
     tried: tuple[tuple[dict[str, Any], str], ...] = (
         ({"events": []}, "Choose at least one event"),
         ({"url": "ftp://x.example"}, "https://"),
-        ({"timeout_seconds": "0"}, "Seconds to wait for the answer – Input should be greater"),
+        ({"timeout_seconds": "0"}, "Seconds to wait for the answer – Write 1 or more"),
     )
     for wrong, said in tried:
         answer = await client.post("/webhooks/new", data={**GIVEN, **wrong})

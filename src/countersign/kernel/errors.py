@@ -6,8 +6,10 @@ A message may have places, ``%(host)s``, for what the error is given by that nam
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
+
+from .reasons import said
 
 
 class CountersignError(Exception):
@@ -83,14 +85,13 @@ class Invalid(CountersignError):
     @classmethod
     def from_fields(cls, found: Sequence[Any], *, below: int = 0) -> Self:
         """What pydantic *found* wrong, in one line for each field; *below* is where the path of a field begins."""
-        lines = [
-            {
-                "field": ".".join(map(str, one["loc"][below:])) or "body",
-                "error": str(one["msg"]).removeprefix("Value error, "),
-            }
-            for one in found
-        ]
-        return cls("; ".join(f"{line['field']}: {line['error']}" for line in lines), errors=lines)
+        return cls.of_fields((".".join(map(str, one["loc"][below:])) or "body", said(one)) for one in found)
+
+    @classmethod
+    def of_fields(cls, wrong: Iterable[tuple[str, str]]) -> Self:
+        """Each field that is *wrong* with the reason."""
+        lines = [{"field": field, "error": error} for field, error in wrong]
+        return cls(" ".join(f"{line['field']}: {line['error']}" for line in lines), errors=lines)
 
 
 class UnreadableText(Invalid):

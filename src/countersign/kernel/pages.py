@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from typing import Any, Protocol, cast
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -30,3 +32,16 @@ def local_path(path: str | None, otherwise: str = "/") -> str:
     if not path or not path.startswith("/") or path.startswith(("//", "/\\")) or any(ord(c) < 33 for c in path):
         return otherwise
     return path
+
+
+def zone_of(request: Request) -> tzinfo:
+    """The time zone that the reader's browser named, or UTC."""
+    return zone_named(request.cookies.get("tz"))
+
+
+def zone_named(name: str | None) -> tzinfo:
+    """The time zone *name*, or UTC."""
+    try:
+        return ZoneInfo(name) if name and len(name) < 64 else UTC
+    except (KeyError, ValueError, OSError):
+        return UTC

@@ -20,6 +20,7 @@ from .app import App
 from .errors import BY_STATUS, BadRequest, CountersignError, Forbidden, Invalid, NotFound, Unauthorized
 from .json import dumps
 from .metrics import STREAMS
+from .reasons import CONTROL
 
 PUBLIC = "public"
 SIGNED_IN = "signed-in"
@@ -126,7 +127,7 @@ async def _same_site(request: Request) -> None:
 
 def _clean(text: str) -> str:
     if bad := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", text):
-        raise ValueError(f"holds the control character U+{ord(bad[0]):04X}; remove it")
+        raise ValueError(CONTROL % {"character": f"U+{ord(bad[0]):04X}"})
     return text
 
 
@@ -150,16 +151,21 @@ def wants_json(request: Request) -> bool:
 
 def problem(request: Request, error: CountersignError) -> JSONResponse:
     """RFC 9457 problem details: type, title, status, detail, request id. A script of a page hears its language."""
+    extra, detail = error.extra, error.detail
     say = cast("Say | None", getattr(request.app.state, "say_to", None))
+    if say is not None and not _is_for_programs(request):
+        lines = [{**line, "error": say(request, line["error"])} for line in extra.get("errors", ())]
+        detail = " ".join(f"{line['field']} – {line['error']}" for line in lines) or say(request, detail)
+        extra = {**extra, "errors": lines or None}
     body = {
         "type": f"about:blank#{error.code}",
         "title": error.code.replace("-", " ").capitalize(),
         "status": error.status,
         "code": error.code,
-        "detail": error.detail if say is None or _is_for_programs(request) else say(request, error.detail),
+        "detail": detail,
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", None),
-        **{key: value for key, value in error.extra.items() if value is not None},
+        **{key: value for key, value in extra.items() if value is not None},
     }
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     if error.status == 429:
@@ -183,6 +189,8 @@ def install_errors(site: FastAPI) -> None:
         found = cast(RequestValidationError, error).errors()
         if any(str(e["type"]).startswith("json") for e in found):
             return await show(request, BadRequest(f"The body is not valid JSON: {found[0]['msg']}."))
+        if not _is_for_programs(request) and any(e["loc"][0] == "path" for e in found):
+            return await show(request, NotFound())  # a page at an address that cannot exist
         return await show(request, Invalid.from_fields(found, below=1))
 
     async def http(request: Request, error: Exception) -> Response:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ..kernel import sql
 from ..kernel.access import Caller
 from ..kernel.app import App
+from ..kernel.database import Tx
 from ..kernel.json import dumps
 from ..kernel.metrics import AI_CALLS, AI_TOKENS
 from .models import Reply, Turn
@@ -32,6 +34,25 @@ class CallContext:
     run_step_id: int | None = None
     task_id: int | None = None
     task_run_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as the ledger has it; ``cost_usd`` is None where no price is known."""
+
+    provider: str
+    model: str
+    prompt: str | None
+    success: bool
+    error: str | None
+    latency_ms: int | None
+    ttft_ms: int | None
+    cost_usd: Decimal | None
+
+
+async def calls_for(tx: Tx, message: int) -> list[Call]:
+    """The calls that were made for an answer, in their order."""
+    return await tx.all(Call, queries.calls_for_message, message=message)
 
 
 async def record(

@@ -20,3 +20,9 @@ SELECT record_ai_call(
     cost_usd => %(cost_usd)s::numeric,
     price_version => %(price_version)s::text
 );
+
+-- calls_for_message
+-- Each call of a model that was made for an answer, with its cost.
+SELECT i.ai_provider AS provider, i.model_name AS model, i.prompt, i.success, i.error, i.latency_ms, i.ttft_ms, c.cost_usd
+FROM ai_interactions i LEFT JOIN ai_cost_tracking c ON c.ai_interaction_id = i.ai_interactions_id
+WHERE i.message_id = %(message)s::bigint ORDER BY i.ai_interactions_id;

@@ -84,14 +84,7 @@ def _as_seen(row: Row, seen: str) -> None:
         return
     if row["validation_status"] == "pending":
         raise NotDecided()
-    raise AlreadyDecided(
-        who=row["decided_by"],
-        when=f"{row['decided_at']:%Y-%m-%d %H:%M} UTC",
-        why=row["validation_status"],
-        decided_by=row["decided_by"],
-        decided_at=row["decided_at"].isoformat(),
-        validation_status=row["validation_status"],
-    )
+    raise AlreadyDecided.by(row["decided_by"], row["decided_at"], row["validation_status"])
 
 
 async def _decide(

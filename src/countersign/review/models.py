@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NewType
+from typing import Literal, NewType
 from uuid import UUID
 
 from ..kernel.errors import Conflict, Invalid, NotFound
 
 ItemId = NewType("ItemId", int)
+Verb = Literal["validate", "correct", "reject", "learn"]
 
 VALIDATE = "ai-sessions.validate"
 LEARN = "ai-sessions.learn"
 HOLD_SECONDS = 600  # how long something stays in the hands of who looks at it; looking on renews it
 MOST_COUNTED = 1000
+LOOK_AHEAD = 20  # so many may be in others' hands until the next free one is not looked for ahead
 MAX_CONTENT = 50_000
 MAX_REASON = 2_000
 
@@ -42,6 +44,17 @@ class NoReason(Invalid):
 
 class AlreadyDecided(Conflict):
     """%(who)s decided on this answer before you, on %(when)s: it is %(why)s."""
+
+    @classmethod
+    def by(cls, who: str | None, at: datetime | None, status: str) -> AlreadyDecided:
+        """Who decided, when and how; for programs too."""
+        moment = f"{at:%Y-%m-%d %H:%M} UTC" if at else None
+        told = {"decided_by": who, "decided_at": at.isoformat() if at else None, "validation_status": status}
+        return cls(who=who or "?", when=moment, why=status, **told)
+
+
+class InOtherHands(Conflict):
+    """%(who)s has this in hand now. Take another one, or come back in ten minutes."""
 
 
 class NotDecided(Conflict):
@@ -77,6 +90,18 @@ class Item(Entry):
     learned: int | None
     claimed_until: datetime | None
     rejection_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a reviewer wants. *text*: the correction, or the reason of a rejection. *seen*: what they saw an answer be.
+    *learn*: what is corrected is learned at once."""
+
+    verb: Verb
+    text: str = ""
+    question: str | None = None
+    seen: str = "pending"
+    learn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,23 +112,23 @@ SELECT outcome, count(*)::integer AS many FROM review_items
 WHERE closed_at >= %(since)s::timestamptz AND tenant_id = current_tenant() AND outcome <> 'withdrawn' GROUP BY outcome ORDER BY many DESC;
 
 -- course
--- Day by day: how many waited at its end, how many were decided, and the median of hours from waiting to decision.
+-- Day by day: how many waited at its end, how many were decided, and the median of hours from waiting to decision. What was
+-- decided before the first day is not read.
 WITH days AS (
-    SELECT d::date AS day, d AS begins, d + interval '1 day' AS ends
-    FROM generate_series(date_trunc('day', now(), %(zone)s::text) - make_interval(days => %(days)s::integer - 1),
-                         date_trunc('day', now(), %(zone)s::text), interval '1 day') AS d
+    SELECT * FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS d (begins, ends, day)
+), items AS (
+    SELECT width_bucket(waiting_since, %(begins)s::timestamptz[]) AS came, width_bucket(closed_at, %(begins)s::timestamptz[]) AS went,
+           CASE WHEN outcome <> 'withdrawn' THEN extract(epoch FROM closed_at - waiting_since) / 3600 END AS took
+    FROM review_items
+    WHERE tenant_id = current_tenant() AND (closed_at IS NULL OR closed_at >= (%(begins)s::timestamptz[])[1])
 ), came AS (
-    SELECT date_trunc('day', waiting_since, %(zone)s::text) AS day, count(*) AS many
-    FROM review_items WHERE tenant_id = current_tenant() GROUP BY 1
+    SELECT came AS day, count(*) AS many FROM items GROUP BY 1
 ), went AS (
-    SELECT date_trunc('day', closed_at, %(zone)s::text) AS day, count(*) AS many,
-           count(*) FILTER (WHERE outcome <> 'withdrawn') AS decided,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - waiting_since) / 3600)
-               FILTER (WHERE outcome <> 'withdrawn') AS median
-    FROM review_items WHERE tenant_id = current_tenant() AND closed_at IS NOT NULL GROUP BY 1
+    SELECT went AS day, count(*) AS many, count(took) AS decided, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS median
+    FROM items WHERE went IS NOT NULL GROUP BY 1
 )
 SELECT days.begins AS day,
-       ((SELECT coalesce(sum(many), 0) FROM came WHERE came.day < days.ends)
-        - (SELECT coalesce(sum(many), 0) FROM went WHERE went.day < days.ends))::integer AS waiting,
-       coalesce(went.decided, 0)::integer AS decided, round(went.median::numeric, 1) AS hours
-FROM days LEFT JOIN went ON went.day = days.begins ORDER BY days.begins;
+       ((SELECT coalesce(sum(many), 0) FROM came WHERE came.day <= days.day)
+        - (SELECT coalesce(sum(many), 0) FROM went WHERE went.day <= days.day))::integer AS waiting,
+       coalesce(went.decided, 0)::integer AS decided, round(went.median::numeric, 3) AS hours
+FROM days LEFT JOIN went USING (day) ORDER BY day;

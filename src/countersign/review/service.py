@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
 
 from ..kernel import sql
 from ..kernel.database import Row, Tx
 from ..kernel.lists import BadCursor
-from .models import HOLD_SECONDS, MOST_COUNTED, Day, Entry, Filter, Item, NoSuchItem, Opinion
+from .models import HOLD_SECONDS, LOOK_AHEAD, MOST_COUNTED, Day, Entry, Filter, Item, NoSuchItem, Opinion
 
 queries = sql.load(__package__ or "")
 
@@ -87,9 +87,21 @@ async def done_since(tx: Tx, since: datetime) -> dict[str, int]:
     return {row["outcome"]: row["many"] for row in await tx.all(Row, queries.done_today, since=since)}
 
 
-async def course(tx: Tx, days: int, zone: str) -> list[Day]:
+async def course(tx: Tx, days: int, zone: tzinfo) -> list[Day]:
     """The last *days* days in the time zone *zone*: how many waited, were decided, and how long it took."""
-    return await tx.all(Day, queries.course, days=days, zone=zone)
+    today = datetime.now(zone).date()
+    begins = [datetime.combine(today - timedelta(days=ago), time.min, zone) for ago in range(days - 1, -2, -1)]
+    return await tx.all(Day, queries.course, begins=begins[:-1], ends=begins[1:])
+
+
+async def following(tx: Tx, which: Filter, after: int) -> int | None:
+    """Which one ``take_next`` would take after *after*, as long as nobody else does."""
+    here = await item(tx, after)
+    for place in ((here.rank_at, here.id), None):
+        for one in await waiting(tx, which, after=place, limit=LOOK_AHEAD):
+            if one.held_by is None and one.id != after:
+                return one.id
+    return None
 
 
 def _moment(value: datetime | str | None) -> datetime | None:

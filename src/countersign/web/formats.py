@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel import dates, numbers
 from markupsafe import Markup
@@ -92,11 +91,3 @@ class Formats:
             text = self.day(moment, zone)
         stamp = moment.astimezone(UTC).isoformat(timespec="seconds")
         return Markup('<time datetime="{}" title="{}">{}</time>').format(stamp, self.exact(moment, zone), text)
-
-
-def zone_named(name: str | None) -> tzinfo:
-    """The time zone that the browser named, or UTC."""
-    try:
-        return ZoneInfo(name) if name and len(name) < 64 else UTC
-    except (KeyError, ValueError, OSError):
-        return UTC

@@ -16,34 +16,6 @@ LOCALES = {"fr": "Français", "en": "English"}
 COOKIE = "locale"
 
 
-def _(text: str) -> str:
-    """Marks a string for the catalogue."""
-    return text
-
-
-# What pydantic says of fields that people fill in, with places for what changes.
-OF_FIELDS = (
-    _("Field required"),
-    _("Input should be a valid string"),
-    _("Input should be a valid integer, unable to parse string as an integer"),
-    _("Input should be a valid number, unable to parse string as a number"),
-    _("Input should be a valid decimal"),
-    _("Input should be a valid boolean, unable to interpret input"),
-    _("Input should be greater than or equal to %(least)s"),
-    _("Input should be less than or equal to %(most)s"),
-    _("String should have at least %(least)s character"),
-    _("String should have at least %(least)s characters"),
-    _("String should have at most %(most)s characters"),
-    _("String should match pattern '%(pattern)s'"),
-    _("List should have at most %(most)s items after validation, not %(found)s"),
-    _("Value should have at least %(least)s item after validation, not %(found)s"),
-    _("Value should have at most %(most)s items after validation, not %(found)s"),
-    _("Decimal input should have no more than %(most)s digits in total"),
-    _("Decimal input should have no more than %(most)s decimal places"),
-    _("holds the control character %(character)s; remove it"),
-)
-
-
 @cache
 def catalogue(locale: str) -> Catalog:
     """The catalogue of *locale* as it is committed. Raises FileNotFoundError for a language without one."""

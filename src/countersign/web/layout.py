@@ -14,8 +14,8 @@ from .. import __version__
 from ..accounts.who import locale_of
 from ..kernel.access import Caller
 from ..kernel.errors import CountersignError
+from ..kernel.pages import zone_of
 from ..kernel.web import maybe_caller
-from .formats import zone_named
 from .i18n import LOCALES, say
 from .templating import environment
 
@@ -24,13 +24,17 @@ THEMES = ("auto", "light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the rail: shown to whoever holds *permission*; without one, to whoever may see what stands below."""
+    """One entry of the rail: shown to whoever holds *permission*; without one, to whoever may see what stands below.
+
+    *count*: where the page asks how many wait there.
+    """
 
     name: str
     path: str
     icon: str
     permission: str
     roots: Sequence[str]
+    count: str = ""
 
 
 def _(text: str) -> str:
@@ -40,6 +44,7 @@ def _(text: str) -> str:
 
 PLACES = (
     Place(_("Ask"), "/ask", "chat-square-text", "ai-sessions.view", ("/ask", "/sessions", "/messages")),
+    Place(_("Inbox"), "/inbox", "inbox", "ai-sessions.validate", ("/inbox",), count="/inbox/count"),
     Place(_("Records"), "/records", "collection", "", ("/records",)),
     Place(_("Agents"), "/agents", "robot", "agents.view", ("/agents",)),
     Place(_("Webhooks"), "/webhooks", "broadcast", "webhooks.view", ("/webhooks",)),
@@ -107,7 +112,7 @@ def context(request: Request) -> dict[str, Any]:
         "request_id": getattr(request.state, "request_id", None),
         "theme": theme if theme in THEMES else "auto",
         "version": __version__,
-        "zone": zone_named(request.cookies.get("tz")),
+        "zone": zone_of(request),
     }
 
 

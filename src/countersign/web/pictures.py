@@ -44,6 +44,24 @@ def steps(values: Sequence[Decimal], *, title: str) -> Markup:
     ).format(WIDTH, title, " ".join(points), WIDTH - 8, _short(y))
 
 
+def bars(values: Sequence[Decimal | int | None], *, title: str) -> Markup:
+    """One bar a day, the last as it is now; None leaves a gap. *title* says in words what it shows."""
+    highest = max((Decimal(value) for value in values if value is not None), default=Decimal(0)) or Decimal(1)
+    wide = Decimal(WIDTH) / max(len(values), 1)
+    drawn: list[Markup] = []
+    for place, value in enumerate(values):
+        if value is not None:
+            high = max(Decimal(value) / highest * 76, Decimal(1))
+            drawn.append(
+                Markup('<rect x="{}" y="{}" width="{}" height="{}"/>').format(
+                    _short(place * wide), _short(80 - high), _short(wide * Decimal("0.8")), _short(high)
+                )
+            )
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {} 80" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, title, Markup("").join(drawn))
+
+
 def score(share: float) -> Markup:
     """A thin bar for a score between 0 and 1; the figure stands beside it, so it is silent."""
     width = round(max(0.0, min(1.0, share)) * 48, 1)

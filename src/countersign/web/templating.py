@@ -73,6 +73,7 @@ def environment(locale: str) -> Environment:
         markdown=markdown.render,
         split_picture=pictures.split,
         steps_picture=pictures.steps,
+        bars_picture=pictures.bars,
         score_picture=pictures.score,
     )
     return env

@@ -12,6 +12,14 @@ const files = {
   "htmx.org/LICENSE": "htmx.LICENSE",
   "bootstrap-icons/bootstrap-icons.svg": "bootstrap-icons.svg",
   "bootstrap-icons/LICENSE": "bootstrap-icons.LICENSE",
+  "markdown-it/dist/browser/markdown-it.esm.min.mjs": "markdown-it.min.js",
+  "markdown-it/LICENSE": "markdown-it.LICENSE",
+  "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "DejaVuSans.ttf",
+  "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "DejaVuSans-Bold.ttf",
+  "dejavu-fonts-ttf/ttf/DejaVuSans-Oblique.ttf": "DejaVuSans-Oblique.ttf",
+  "dejavu-fonts-ttf/ttf/DejaVuSans-BoldOblique.ttf": "DejaVuSans-BoldOblique.ttf",
+  "dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf": "DejaVuSansMono.ttf",
+  "dejavu-fonts-ttf/LICENSE": "dejavu-fonts.LICENSE",
 };
 
 rmSync(vendor, { recursive: true, force: true });

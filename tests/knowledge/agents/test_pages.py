@@ -100,7 +100,7 @@ async def test_what_is_wrong_is_said_beside_what_was_typed(visit: Visit, tenants
         wrong = await client.post("/agents/new", data={**FORM, "table": "users; DROP TABLE agents", "top_k": "many"})
         assert wrong.status_code == 422 and 'role="alert"' in wrong.text
         empty = await client.post("/agents/new", data={"csrf": CSRF, "name": "x"})
-        assert empty.status_code == 422 and "Adresse – doit être rempli" in empty.text
+        assert empty.status_code == 422 and "Adresse – À remplir" in empty.text
         forged = await client.post("/agents/new", data={**FORM, "table": "users; DROP TABLE agents"})
         assert forged.status_code == 422 and "Sont connues\u00a0: ouvrages" in forged.text
 

@@ -135,6 +135,13 @@ def test_a_figure_of_another_record_than_the_one_spoken_of_is_unsupported(answer
     assert (check.status, check.source) == ("unsupported", elsewhere)
 
 
+@pytest.mark.parametrize("answer", ["25 × 45,50 €/m² [1].", "25 m² à 45,50 €/m² [1]."])
+def test_a_figure_of_the_question_is_no_figure_of_a_record_that_is_not_spoken_of(answer: str) -> None:
+    checks = check_numbers(answer, [WALL, "L'article 25 se pose par 25 m²."], QUESTION)
+    assert checks[0].status == "question"
+    assert all(check.status != "unsupported" for check in checks)
+
+
 @pytest.mark.parametrize(
     ("answer", "statuses"),
     [

@@ -8,6 +8,7 @@ from ...kernel import sql
 from ...kernel.audit import audit
 from ...kernel.database import Tx
 from ...kernel.json import dumps
+from ...kernel.reasons import MISSING
 from ...providers.models import BadModelName, ModelName
 from . import collections, hydration
 from .diff import lines as difference
@@ -90,7 +91,7 @@ async def create(tx: Tx, values: dict[str, Any], *, tags: tuple[str, ...] = ()) 
     known = await hydratable(tx)
     whole = {**DEFAULTS, **read(values)}
     if lacking := [name for name in REQUIRED if not whole[name]]:
-        raise BadAgent.from_fields([{"loc": (name,), "msg": "Field required"} for name in lacking])
+        raise BadAgent.of_fields((name, MISSING) for name in lacking)
     whole = _fit(whole, known)
     await tx.run(queries.lock_slugs)
     await tx.run(queries.note_change, note=None)
@@ -211,7 +212,7 @@ def _fit(values: dict[str, Any], known: dict[str, Hydratable]) -> dict[str, Any]
             try:
                 ModelName.parse(values[name])
             except BadModelName as error:
-                raise BadAgent.from_fields([{"loc": (name,), "msg": error.detail}]) from error
+                raise BadAgent.of_fields([(name, error.detail)]) from error
     table, fields = None, list[str]()
     if values["retrieval_mode"] == SQL_HYDRATION:
         values["hydration_config"] = hydration.check(values["hydration_config"], known)

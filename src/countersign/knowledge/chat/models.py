@@ -34,6 +34,10 @@ class AnswerRunning(Conflict):
     """An answer is still being written in this conversation. Wait for it, or stop it."""
 
 
+class NoSuchShare(NotFound):
+    """This link leads nowhere: it was revoked, or belongs to another organisation."""
+
+
 class NotAnAnswer(Invalid):
     """Only an answer that is finished can be judged."""
 
@@ -98,6 +102,32 @@ class Message:
     def said(self) -> str:
         """What readers are shown first: the correction, if there is one."""
         return self.corrected_content or self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The link to a conversation up to the message *upto*; *behind*: something was said since."""
+
+    uuid: UUID
+    upto: UUID
+    created_at: datetime
+    behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a link leads to, as whoever follows it may know it."""
+
+    session: UUID
+    upto: UUID
+    last_id: int
+    title: str | None
+    agent_slug: str
+    agent_name: str
+    agent_icon: str
+    agent_color: str
+    shared_by: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

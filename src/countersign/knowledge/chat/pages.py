@@ -18,7 +18,7 @@ from ...kernel.web import Clean, House, Router, Who, wants_json
 from ..agents import service as agents
 from ..agents.models import Agent
 from ..dispatch.models import AgentUnclear
-from . import evidence, service
+from . import evidence, service, sharing
 from .examples import examples
 from .models import Session
 from .turns import answered, wait_for
@@ -27,7 +27,6 @@ routes = Router(include_in_schema=False)
 
 MAY = "ai-sessions.view"
 SHOWN = 40
-MOST_MESSAGES = 1000
 MOST_WORDS = 2000  # of a question in an address
 Words = Annotated[Clean | None, Query(max_length=200)]
 Text = Annotated[Clean | None, Query(max_length=MOST_WORDS)]
@@ -125,12 +124,13 @@ async def read_session(request: Request, app: House, caller: Who, uuid: UUID, at
     """
     async with app.db.transaction(caller, read_only=True) as tx:
         session = await service.session(tx, uuid)
-        messages = await service.messages(tx, uuid, at=at, limit=MOST_MESSAGES)
+        messages = await service.messages(tx, uuid, at=at, limit=service.MOST_MESSAGES)
         others = await service.sessions(tx, limit=SHOWN)
         answers = [m for m in messages if m.role == "assistant"]
         with_sources = [m for m in answers if m.rag_context]
         shown = await evidence.of(tx, with_sources[-1]) if with_sources else None
         opinions = await service.feedbacks(tx, answers)
+        share = await sharing.share_of(tx, uuid) if session.own else None
         agent = await _agent(tx, session)
     return page(
         request,
@@ -142,8 +142,13 @@ async def read_session(request: Request, app: House, caller: Who, uuid: UUID, at
         more=None,
         agent=agent,
         evidence=shown,
+        evidence_base=None,
         current=str(uuid),
         at=at,
+        share=share,
+        share_url=f"{(app.settings.public_url or str(request.base_url)).rstrip('/')}/shared/{share.uuid}"
+        if share
+        else None,
         q="",
         archived=False,
     )

@@ -177,3 +177,37 @@ WHERE m.validation_status IN ('validated', 'learned') AND m.role = 'assistant'
 GROUP BY m.id
 ORDER BY max(m.validated_at) DESC
 LIMIT 200;
+
+-- share_session
+-- Let colleagues read a conversation up to its newest message, or the one named, by a link; the link that there is stays.
+INSERT INTO session_shares (session_id, last_message_id)
+SELECT s.id, m.id FROM ai_sessions s
+JOIN LATERAL (SELECT id FROM ai_messages m WHERE m.session_id = s.id AND (%(upto)s::uuid IS NULL OR m.uuid = %(upto)s::uuid)
+              ORDER BY id DESC LIMIT 1) AS m ON true
+WHERE s.uuid = %(session)s::uuid AND s.status <> 'deleted' AND s.user_id = current_actor()
+ON CONFLICT (session_id) WHERE revoked_at IS NULL DO UPDATE SET last_message_id = excluded.last_message_id
+RETURNING uuid;
+
+-- revoke_share
+-- The link leads nowhere from now on.
+UPDATE session_shares h SET revoked_at = now() FROM ai_sessions s
+WHERE s.id = h.session_id AND s.uuid = %(session)s::uuid AND h.revoked_at IS NULL
+  AND (%(user)s::bigint IS NULL OR s.user_id = %(user)s::bigint);
+
+-- share_of
+-- The link to a conversation that is good at this moment, and whether something was said since.
+SELECT h.uuid, l.uuid AS upto, h.created_at,
+       EXISTS (SELECT FROM ai_messages m WHERE m.session_id = s.id AND m.id > l.id) AS behind
+FROM session_shares h JOIN ai_sessions s ON s.id = h.session_id JOIN ai_messages l ON l.id = h.last_message_id
+WHERE s.uuid = %(session)s::uuid AND h.revoked_at IS NULL;
+
+-- shared
+-- What a link leads to, for everybody of the organisation who has it.
+SELECT s.uuid AS session, l.uuid AS upto, l.id AS last_id, s.title, a.slug AS agent_slug, a.name AS agent_name, a.icon AS agent_icon,
+       a.color AS agent_color, u.name AS shared_by, h.created_at
+FROM session_shares h
+JOIN ai_sessions s ON s.id = h.session_id AND s.status <> 'deleted'
+JOIN agents a ON a.id = s.agent_id
+JOIN ai_messages l ON l.id = h.last_message_id
+LEFT JOIN users u ON u.id = h.created_by
+WHERE h.uuid = %(share)s::uuid AND h.revoked_at IS NULL;

@@ -30,6 +30,7 @@ __all__ = ["again", "ask", "attempt", "feedbacks", "give_feedback", "take_feedba
 queries = sql.load(__package__ or "")
 
 ALL_SESSIONS = "ai-sessions.view-all"
+MOST_MESSAGES = 1000  # that are shown of a conversation
 
 
 def whose(tx: Tx) -> int | None:
@@ -152,10 +153,12 @@ async def path(
     return found
 
 
-async def message(tx: Tx, uuid: UUID) -> Message:
-    """One message that the caller may see. Raises ``NoSuchMessage``."""
+async def message(tx: Tx, uuid: UUID, *, anybodys: bool = False) -> Message:
+    """One message that the caller may see; with *anybodys* for whoever was found to be allowed to. Raises
+    ``NoSuchMessage``."""
+    user = None if anybodys else whose(tx)
     found = await tx.first(
-        Message, queries.messages, session=None, uuid=uuid, user=whose(tx), after=None, at=None, every=True, limit=1
+        Message, queries.messages, session=None, uuid=uuid, user=user, after=None, at=None, every=True, limit=1
     )
     if found is None:
         raise NoSuchMessage()

@@ -15,6 +15,7 @@ from ...kernel.app import App
 from ...kernel.errors import NotFound
 from ...kernel.pages import page
 from ...kernel.web import Clean, EventStream, House, Router, Who, wants_json
+from ...providers import ledger
 from . import evidence, service
 from .models import MAX_COMMENT, ChatEvent, Failed
 from .wire import failure, sse
@@ -98,6 +99,15 @@ async def give_feedback(
     return RedirectResponse(f"/sessions/{message.session_uuid}?at={uuid}#m-{uuid}", 303)
 
 
+@routes.on("GET /messages/{uuid}/prompt", permission="ai-sessions.validate")
+async def exact_prompt(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
+    """What the model was told for this answer, word by word, what it cost and how long it took."""
+    async with app.db.transaction(caller, read_only=True) as tx:
+        message = await service.message(tx, uuid)
+        calls = await ledger.calls_for(tx, message.id)
+    return page(request, "chat/prompt.html", message=message, calls=calls)
+
+
 @routes.on("GET /messages/{uuid}/sources", permission=MAY)
 async def sources(request: Request, app: House, caller: Who, uuid: UUID) -> Response:
     """The evidence of an answer: every source, closed."""
@@ -117,7 +127,7 @@ async def _sources(request: Request, app: App, caller: Caller, uuid: UUID, n: in
         shown = await evidence.of(tx, message, n)
     if n is not None and not any(item.n == n for item in shown.items):
         raise NotFound()
-    return page(request, "chat/evidence.html", session=session, evidence=shown)
+    return page(request, "chat/evidence.html", session=session, evidence=shown, evidence_base=None, back=None)
 
 
 @routes.on("POST /messages/{uuid}/stop", permission=MAY)

@@ -14,9 +14,10 @@ class AgentUnclear(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent that could answer. *score*: cosine of the question with what describes it best, None when unknown.
+    """An agent that could answer. *score*: cosine of the question with what it says of itself and, to a third, with the
+    nearest question that was validated with it; None when unknown.
 
-    *validated*: what describes it best is a validated question, whose words may be somebody else's and stay unsaid.
+    *validated*: that question is nearer than its description; its words may be somebody else's and stay unsaid.
     """
 
     slug: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import structlog
 
 from ...index import service as index
@@ -26,27 +26,46 @@ log = structlog.get_logger("knowledge.dispatch")
 queries = sql.load(__package__ or "")
 
 MOST_QUESTIONS = 20  # validated questions that are compared for each agent
-# Two agents that differ by less are as near. Of twenty questions about the two agents of the demonstration, eighteen
-# were nearer to the right one, three of them by 0.005 or less.
+# Two agents that differ by less are as near. Measured on tests/knowledge/dispatch/questions.json, six agents: of 72
+# questions 67 % are nearest to the right one, and 78 % of those that differ by more (with eight validated questions
+# of each agent 85 %).
 MARGIN = 0.005
+# What an agent says of itself counts twice as much as the nearest question that was validated with it. The nearer of
+# both, which would be simpler, is right less often (66 % against 74 % with four validated questions each), and where
+# only some agents have any, those draw everything (52 % against 68 %).
+DESCRIPTION = 2 / 3
 WORDS_LEAST = 0.1  # share of the question's words, when they alone decide
 WORDS_MARGIN = 0.02
 REMEMBERED = 5000
 
 
 class Descriptions:
-    """Vectors of descriptions and validated questions, kept by their text: they change seldom."""
+    """Vectors of descriptions and validated questions, kept by their text: they change seldom.
+
+    A description is embedded as a question is: it says what may be asked and answers nothing (67 % against 61 %).
+    A validated question is embedded as a passage, which tells it better from those of other agents.
+    """
 
     def __init__(self, app: App) -> None:
-        self._kept: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
 
-    async def vectors(self, embedder: Embedder, texts: Sequence[str], caller: Caller) -> dict[str, Any]:
-        """The vector of each of *texts*. Raises ``EmbedderError``."""
-        missing = [text for text in dict.fromkeys(texts) if (embedder.id, text) not in self._kept]
+    async def said(self, embedder: Embedder, texts: Sequence[str], caller: Caller) -> Any:
+        """Vectors (n, d) of descriptions. Raises ``EmbedderError``."""
+        for text in texts:
+            if (embedder.id, "said", text) not in self._kept:
+                self._kept[embedder.id, "said", text] = await embedder.query(text, caller=caller)
+        return self._found(embedder, "said", texts)
+
+    async def asked(self, embedder: Embedder, texts: Sequence[str], caller: Caller) -> Any:
+        """Vectors (n, d) of validated questions. Raises ``EmbedderError``."""
+        missing = [text for text in dict.fromkeys(texts) if (embedder.id, "asked", text) not in self._kept]
         if missing:
             made = await embedder.passages(missing, caller=caller)
-            self._kept |= {(embedder.id, text): vector for text, vector in zip(missing, made, strict=True)}
-        found = {text: self._kept[embedder.id, text] for text in texts}
+            self._kept |= {(embedder.id, "asked", text): vector for text, vector in zip(missing, made, strict=True)}
+        return self._found(embedder, "asked", texts)
+
+    def _found(self, embedder: Embedder, kind: str, texts: Sequence[str]) -> Any:
+        found = np.array([self._kept[embedder.id, kind, text] for text in texts])
         while len(self._kept) > REMEMBERED:
             self._kept.popitem(last=False)
         return found
@@ -96,21 +115,33 @@ async def _by_words(app: App, caller: Caller, found: Sequence[Agent], asked: Seq
 
 async def _nearest(app: App, caller: Caller, found: Sequence[Agent], asked: Sequence[Row], query: str) -> Choice:
     embedder = await embedders.embedder(app)
-    said = {agent.slug: ". ".join(filter(None, (agent.name, agent.description))) for agent in found}
-    texts = [*said.values(), *(row["question"] for row in asked)]
-    vectors = await app.once(Descriptions).vectors(embedder, texts, caller)
+    texts, kept = [". ".join(filter(None, (a.name, a.description))) for a in found], app.once(Descriptions)
     wanted = await embedder.query(query, caller=caller)
-    near = {text: float(wanted @ vector) for text, vector in vectors.items()}
-    best = {a.slug: Candidate(a.slug, a.name, near[said[a.slug]]) for a in found}
-    for row in asked:
-        before, score = best[row["slug"]], near[row["question"]]
-        if score > (before.score or -1):
-            best[row["slug"]] = replace(before, score=score, validated=True)
-    ranking = sorted(best.values(), key=lambda one: -(one.score or -1))
+    said = await kept.said(embedder, texts, caller) @ wanted
+    like: dict[str, float] = {}
+    if asked:
+        scores = await kept.asked(embedder, [row["question"] for row in asked], caller) @ wanted
+        for row, score in zip(asked, scores, strict=True):
+            like[row["slug"]] = max(like.get(row["slug"], -1), float(score))
+    ranking = _ranked(found, [float(score) for score in said], like)
+    profile = embedder.profile
+    nearest = max(like, key=lambda slug: like[slug], default=None)
+    if nearest and profile.agent_question_score is not None and like[nearest] >= profile.agent_question_score:
+        ranking.sort(key=lambda one: one.slug != nearest)
+        return Choice(nearest, "validated", ranking)
     first, second = (one.score or -1 for one in ranking[:2])
-    floor = embedder.profile.agent_min_score
-    if floor is not None and first < floor:
+    if profile.agent_min_score is not None and first < profile.agent_min_score:
         return Choice(None, "far", ranking)
     if first - second < MARGIN:
         return Choice(None, "close", ranking)
     return Choice(ranking[0].slug, "validated" if ranking[0].validated else "description", ranking)
+
+
+def _ranked(found: Sequence[Agent], said: Sequence[float], like: dict[str, float]) -> list[Candidate]:
+    """The agents, nearest first. One without validated questions is not pushed away by those of others."""
+    usual = sum(like.values()) / len(like) if like else 0
+    made: list[Candidate] = []
+    for agent, own in zip(found, said, strict=True):
+        score = DESCRIPTION * own + (1 - DESCRIPTION) * like.get(agent.slug, usual) if like else own
+        made.append(Candidate(agent.slug, agent.name, score, like.get(agent.slug, -1) > own))
+    return sorted(made, key=lambda one: -(one.score or -1))

@@ -88,6 +88,7 @@ class Evidence:
         """Best place that supports *number* of *answer*: same unit first, then a cited source, the question last.
 
         *scope* is what a count of other things must stand in: "4 vis" of another source does not make 4 supplies.
+        A source that is not cited supports nothing that the question says itself ("25 × 45,50 €", asked for 25 m²).
         """
         noun = counted_noun(answer, number)
         candidates: list[Place] = [place for value in number.readings for place in self._by_value.get(value, ())]
@@ -111,7 +112,12 @@ class Evidence:
             and not (counting and place.number.unit not in (None, "u"))
             and not (noun and counting and place.names and place.at and place.at not in scope)
         ]
-        return candidates[min(ranked)[3]] if ranked else None
+        if not ranked:
+            return None
+        best = candidates[min(ranked)[3]]
+        if cited and best.at not in cited:
+            best = next((candidates[rank[3]] for rank in sorted(ranked) if rank[2] == QUESTION), best)
+        return best
 
     def _agreement(self, number: Number, place: Place) -> int | None:
         """How well two units agree, 0 best; None when they contradict each other."""

@@ -8,7 +8,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-CSRF-Token"] = csrf();
 });
 document.addEventListener("htmx:sendError", () => toast(say("failed")));
-document.addEventListener("htmx:responseError", () => toast(say("failed")));
+document.addEventListener("htmx:responseError", (event) => {
+  const drawn = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const lines = [...drawn.querySelectorAll("[role=alert] p:not(.fine)")].map((line) => line.textContent);
+  toast(lines.join(" ") || say("failed"));
+});
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) cookie("tz", zone);

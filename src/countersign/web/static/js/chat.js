@@ -1,8 +1,10 @@
 // One conversation: a question goes up, the answer comes back piece by piece, the server's own drawing replaces it.
 
+import { codeCopies } from "./code.js";
 import { events } from "./events.js";
 import { closeEvidence, early, showEvidence } from "./evidence.js";
 import { post, say } from "./page.js";
+import { sketch } from "./sketch.js";
 
 const root = document.querySelector("[data-conversation]");
 const session = root.dataset.conversation;
@@ -187,22 +189,6 @@ function drawText(place, said) {
   });
 }
 
-/** The text so far, as nodes: bold and citations only. The server draws the whole of it once it is finished. */
-function sketch(text) {
-  const drawn = document.createDocumentFragment();
-  for (const piece of text.replace(/\*+$/, "").split(/(\*\*[^*]+(?:\*\*|$)|\[\d{1,2}\])/)) {
-    const kind = piece.startsWith("**") ? "strong" : /^\[\d+\]$/.test(piece) ? "span" : null;
-    const node = kind ? document.createElement(kind) : document.createTextNode(piece);
-    if (kind === "strong") node.textContent = piece.replaceAll("**", "");
-    if (kind === "span") {
-      node.className = "cite";
-      node.textContent = piece.slice(1, -1);
-    }
-    drawn.append(node);
-  }
-  return drawn;
-}
-
 /** Replaces the plain text by what the server draws of the stored answer. */
 async function settle(answer, message) {
   const response = await fetch(`/messages/${message}/fragment`, asPiece);
@@ -215,13 +201,16 @@ async function settle(answer, message) {
   window.htmx?.process(drawn);
   follow();
   newest();
+  for (const one of document.querySelectorAll("[data-said]")) one.hidden = false;
   showEvidence(`/messages/${message}/sources`, { reveal: false });
   window.htmx?.trigger("#session-list", "refresh");
   const others = await fetch(`/sessions?current=${session}`, asPiece).catch(() => null);
   const list = document.createElement("template");
   list.innerHTML = others?.ok ? await others.text() : "";
   const name = list.content.querySelector("[aria-current] .name")?.textContent;
-  if (name) document.getElementById("title").textContent = name;
+  if (!name) return;
+  document.getElementById("title").textContent = name;
+  document.getElementById("new-title").defaultValue = name;
 }
 
 /** A further question follows the answer that is shown last. */
@@ -280,6 +269,7 @@ if (form) {
   form.elements.text.focus({ preventScroll: true });
   if (waiting) ask(waiting);
 }
+codeCopies(turns, words);
 resume();
 
 // -- what happens in other windows is seen here
