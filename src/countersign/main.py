@@ -29,6 +29,7 @@ from .knowledge.chat import trial as chat_trial
 from .knowledge.chat import turns as chat_turns
 from .knowledge.documents import api as documents_api
 from .knowledge.documents import pages as documents_pages
+from .knowledge.evaluation import api as evaluation_api
 from .knowledge.evaluation import pages as evaluation_pages
 from .knowledge.imports import api as imports_api
 from .knowledge.imports import pages as imports_pages
@@ -47,7 +48,9 @@ from .webhooks import api as webhooks_api
 from .webhooks import jobs as webhooks_jobs  # noqa: F401  # pyright: ignore[reportUnusedImport]  it follows events
 from .webhooks import pages as webhooks_pages
 
+# A request is compared with one after the other: what is asked most often, and waited for, comes first.
 ROUTES: list[Router] = [
+    chat_api.routes,
     health.routes,
     home.routes,
     docs.routes,
@@ -57,10 +60,10 @@ ROUTES: list[Router] = [
     agents_pages.routes,
     chat_trial.api,
     chat_trial.routes,
+    evaluation_api.routes,
     evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
-    chat_api.routes,
     chat_pages.routes,
     review_api.routes,
     review_pages.routes,

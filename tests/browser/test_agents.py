@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Open, Site
 from tests.browser.test_accessible import examine
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 LONG = 180_000
 
@@ -36,7 +36,7 @@ async def test_from_the_form_to_its_first_prompt_again(
         await page.fill("#min_score", "beaucoup")
         wrong += await examine(page, "new", tmp_path)
         await page.click("text=Créer l’agent")
-        await expect(page.locator("[role=alert]")).to_contain_text("doit être un nombre")
+        await expect(page.locator("[role=alert]")).to_contain_text("Écrivez un nombre")
         await expect(page.locator("#r-components")).to_be_checked()
         wrong += await examine(page, "refused", tmp_path)
         await page.fill("#min_score", "")

@@ -15,7 +15,7 @@ from tests.browser.conftest import Open, Site
 from tests.browser.test_accessible import examine
 from tests.knowledge.documents.files import pdf
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 AT = "/records/documents"
 LONG = 600_000  # the one worker of an instance may be embedding the demonstration first

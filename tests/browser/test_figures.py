@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 REASONS = {
     "1 173,50 €": "25 × 45,50 = 1\u202f137,50",

@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Open, Site
 from tests.browser.test_accessible import examine
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 AT = "/records/imports"
 LONG = 300_000  # the one worker of an instance may be embedding the demonstration first

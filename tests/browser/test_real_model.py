@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Site
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 async def test_the_demonstration_model_answers_and_is_named(open_page: Open, site: Site) -> None:

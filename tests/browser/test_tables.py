@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.test_accessible import examine
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 AT = "/records/tables"
 

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import ANSWERS, EMAIL, PASSWORD, Open, sign_in
 from tests.browser.test_accessible import examine
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 async def ask(page: Page, question: str) -> None:

@@ -14,7 +14,7 @@ from tests.browser.conftest import Open
 from tests.browser.test_accessible import examine
 from tests.webhooks.receiver import receiving
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 LONG = 180_000  # the worker of the instance may be embedding the demonstration first
 

@@ -71,6 +71,33 @@ async def test_the_superuser_of_a_url_is_no_superuser_inside(owner: Any, databas
         assert await tx.value("SELECT count(*) FROM users") == 1
 
 
+async def test_reading_at_once_is_a_transaction_of_the_caller(db: Database, tenants: Tenants) -> None:
+    assert await db.read(tenants.a.caller, dict, "SELECT email FROM users") == [{"email": tenants.a.email}]
+    assert await db.read(None, dict, "SELECT email FROM users") == []
+    assert await db.read(tenants.a.caller, Pair, "SELECT %(b)s::text AS b, 1 AS a", b="é") == [Pair(1, "é")]
+    async with db.transaction(None) as tx:
+        assert await tx.value("SELECT current_setting('countersign.tenant_id', true)") in ("", None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "given", "error"),
+    [
+        ("UPDATE users SET name = 'x' RETURNING name", {}, psycopg.errors.ReadOnlySqlTransaction),
+        ("SELECT 1 / %(n)s", {"n": 0}, psycopg.errors.DivisionByZero),
+        ("SELECT no_such_column", {}, psycopg.errors.UndefinedColumn),
+        ("SELECT %(value)s::text", {"value": "a\0b"}, Invalid),
+        ("SELECT %(value)s::text", {"value": "a\ud800b"}, Invalid),
+    ],
+)
+async def test_reading_at_once_says_what_went_wrong_and_leaves_the_connection_usable(
+    db: Database, tenants: Tenants, statement: str, given: dict[str, Any], error: type[Exception]
+) -> None:
+    for _ in range(12):  # more than the pool holds
+        with pytest.raises(error):
+            await db.read(tenants.a.caller, dict, statement, **given)
+    assert await db.read(tenants.a.caller, dict, "SELECT email FROM users") == [{"email": tenants.a.email}]
+
+
 async def test_read_only_refuses_to_write(db: Database, tenants: Tenants) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         async with db.transaction(tenants.a.caller, read_only=True) as tx:

@@ -117,6 +117,19 @@ def test_a_definition_cannot_turn_a_citation_into_a_link_elsewhere() -> None:
     assert f'href="{SOURCES[1]}"' in html
 
 
+@pytest.mark.parametrize("words", ["1", "\\[1\\]", "**1**", "¹", "①", "(2)", "`1`", " 12. "])
+def test_a_link_elsewhere_that_reads_like_a_citation_is_no_link(words: str) -> None:
+    for address in ("https://evil.example", "/messages/b/sources/1", "#x"):
+        assert "<a" not in render(f"voir [{words}]({address}) ici", sources=SOURCES)
+    assert "<a" in render(f"voir [{words} fiches]({address})", sources=SOURCES)
+
+
+def test_a_link_elsewhere_says_where_it_leads() -> None:
+    html = render("[la notice](https://user@evil.example:8443/n) et [good.example](https://good.example/a)")
+    hosts = [attributes.get("data-host") for tag, attributes in read(html).found if tag == "a"]
+    assert hosts == ["evil.example", None]
+
+
 def test_a_doubtful_figure_is_underlined_and_explained() -> None:
     text = "Soit **1 137,50 €** en tout, voir [1]."
     start = text.index("1 137")

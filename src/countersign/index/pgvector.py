@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 import numpy as np
@@ -16,11 +16,11 @@ from ..kernel import sql
 from ..kernel.access import TenantId, system
 from ..kernel.database import Database, Tx
 from ..kernel.errors import CountersignError, Unavailable
+from ..kernel.sql import Statement
 from .models import DimensionMismatch, UnknownCollection, VectorsUnavailable
 from .vectors import Near, Point, Vector, VectorStats
 
 queries = sql.load(__package__ or "")
-T = TypeVar("T")
 
 # Up to this many rows of one tenant an exact scan takes milliseconds and finds everything; beyond, HNSW is built.
 EXACT_ROWS = 50_000
@@ -68,28 +68,15 @@ class PgVectorIndex:
     async def search(
         self, collection: str, vector: Vector, k: int, tenant: int, kinds: Sequence[str] | None = None
     ) -> list[Near]:
-        async def ask() -> list[Near]:
-            async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
-                return await tx.all(
-                    Near,
-                    queries.nearest_vectors,
-                    name=collection,
-                    vector=as_text(vector),
-                    k=k,
-                    kinds=list(kinds) if kinds is not None else None,
-                )
-
-        return await _steadily(ask)
+        wanted = list(kinds) if kinds is not None else None
+        return await self._near(tenant, queries.nearest_vectors, collection, vector, k=k, kinds=wanted)
 
     async def scores(self, collection: str, vector: Vector, tenant: int, ids: Sequence[UUID]) -> dict[UUID, float]:
         if not ids:
             return {}
 
-        async def ask() -> list[Near]:
-            async with self._transaction(collection, tenant, len(vector), read_only=True) as tx:
-                return await tx.all(Near, queries.vector_scores, name=collection, vector=as_text(vector), ids=list(ids))
-
-        return {near.id: near.score for near in await _steadily(ask)}
+        found = await self._near(tenant, queries.vector_scores, collection, vector, ids=list(ids))
+        return {near.id: near.score for near in found}
 
     async def fetch(self, collection: str, ids: Sequence[UUID]) -> dict[UUID, Vector]:
         async with self._transaction(collection, read_only=True) as tx:
@@ -115,34 +102,44 @@ class PgVectorIndex:
     async def aclose(self) -> None:
         """The connections belong to the application's database."""
 
+    async def _near(
+        self, tenant: int, statement: Statement, collection: str, vector: Vector, **given: Any
+    ) -> list[Near]:
+        """What is near *vector*. Asked again when the generation that an alias meant was dropped between the look at
+        the alias and the table."""
+        caller, text = system(TenantId(tenant)), as_text(vector)
+        with _said(collection, len(vector)):
+            try:
+                return await self._db.read(caller, Near, statement, name=collection, vector=text, **given)
+            except psycopg.errors.UndefinedTable:
+                return await self._db.read(caller, Near, statement, name=collection, vector=text, **given)
+
     @asynccontextmanager
     async def _transaction(
         self, collection: str, tenant: int = 0, *sizes: int, read_only: bool = False
     ) -> AsyncIterator[Tx]:
-        """One transaction of *tenant*; what SQL says about vectors becomes the errors of this room."""
-        try:
+        with _said(collection, *sizes):
             async with self._db.transaction(system(TenantId(tenant)), read_only=read_only) as tx:
                 yield tx
-        except Unavailable as error:
-            raise VectorsUnavailable(error.detail) from error
-        except CountersignError as error:
-            reason, has = str(error.extra.get("reason")), error.detail
-            if reason == "unknown-collection":
-                raise UnknownCollection(f"There is no collection “{collection}” of vectors.") from error
-            if reason == "dimension-mismatch":
-                given = next(size for size in sizes if size != int(has))
-                raise DimensionMismatch.between(collection, int(has), given) from error
-            raise
-        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
-            raise VectorsUnavailable("The vector search took too long.") from error
 
 
-async def _steadily(ask: Callable[[], Awaitable[T]]) -> T:
-    """Asks again when the generation that an alias meant was dropped between the look at the alias and the table."""
+@contextmanager
+def _said(collection: str, *sizes: int) -> Iterator[None]:
+    """What SQL says about vectors becomes the errors of this room."""
     try:
-        return await ask()
-    except psycopg.errors.UndefinedTable:
-        return await ask()
+        yield
+    except Unavailable as error:
+        raise VectorsUnavailable(error.detail) from error
+    except CountersignError as error:
+        reason, has = str(error.extra.get("reason")), error.detail
+        if reason == "unknown-collection":
+            raise UnknownCollection(f"There is no collection “{collection}” of vectors.") from error
+        if reason == "dimension-mismatch":
+            given = next(size for size in sizes if size != int(has))
+            raise DimensionMismatch.between(collection, int(has), given) from error
+        raise
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+        raise VectorsUnavailable("The vector search took too long.") from error
 
 
 def as_text(vector: Vector) -> str:

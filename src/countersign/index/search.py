@@ -47,6 +47,11 @@ class _Hidden:
 
 
 @dataclass(frozen=True, slots=True)
+class _Built:
+    embedder: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Question:
     """What stays the same through one search."""
 
@@ -98,7 +103,9 @@ async def search(
 
 async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False) -> tuple[Searched, int]:
     """What was found, and how many vector hits have no live entry."""
-    (lexical, other), (near, degraded) = await asyncio.gather(_lexical(asked, most), _nearest(asked, most))
+    lexical, (near, degraded), other = await asyncio.gather(
+        _lexical(asked, most), _nearest(asked, most), _other_embedder(asked)
+    )
     if other is not None:
         near, degraded = [], degraded or "embedder-changed"
     entries = {entry.id: entry for entry in lexical}
@@ -142,16 +149,27 @@ async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False
     return Searched(hits, degraded, other), len(gone)
 
 
-async def _lexical(asked: _Question, most: int) -> tuple[list[_Entry], str | None]:
-    """The lexical half, and the collection's embedder where it is not the question's."""
-    async with asked.app.db.transaction(asked.caller, read_only=True) as tx:
-        found = await tx.all(
-            _Entry, queries.lexical, collection=asked.collection, question=asked.text, kinds=asked.kinds, most=most
-        )
-        if asked.vector is None or asked.embedder is None:
-            return found, None
-        built = await tx.value(queries.active_embedder, name=asked.collection, backend=backend_name(asked.app))
-    return found, None if built == asked.embedder else built
+async def _lexical(asked: _Question, most: int) -> list[_Entry]:
+    """The lexical half."""
+    return await asked.app.db.read(
+        asked.caller,
+        _Entry,
+        queries.lexical,
+        collection=asked.collection,
+        question=asked.text,
+        kinds=asked.kinds,
+        most=most,
+    )
+
+
+async def _other_embedder(asked: _Question) -> str | None:
+    """The collection's embedder where it is not the question's."""
+    if asked.vector is None or asked.embedder is None:
+        return None
+    built = await asked.app.db.read(
+        asked.caller, _Built, queries.active_embedder, name=asked.collection, backend=backend_name(asked.app)
+    )
+    return next((one.embedder for one in built if one.embedder != asked.embedder), None)
 
 
 async def _nearest(asked: _Question, most: int) -> tuple[list[Near], str | None]:
@@ -175,15 +193,15 @@ async def _bm25_of(asked: _Question, ids: list[UUID]) -> list[_Entry]:
     """The entries of vector hits; those that are deleted or hidden are missing."""
     if not ids:
         return []
-    async with asked.app.db.transaction(asked.caller, read_only=True) as tx:
-        return await tx.all(
-            _Entry,
-            queries.bm25_of,
-            collection=asked.collection,
-            question=asked.text,
-            kinds=asked.kinds,
-            ids=ids,
-        )
+    return await asked.app.db.read(
+        asked.caller,
+        _Entry,
+        queries.bm25_of,
+        collection=asked.collection,
+        question=asked.text,
+        kinds=asked.kinds,
+        ids=ids,
+    )
 
 
 async def _cosines_of(asked: _Question, ids: list[UUID], works: bool) -> dict[UUID, float]:
@@ -198,8 +216,9 @@ async def _cosines_of(asked: _Question, ids: list[UUID], works: bool) -> dict[UU
 
 async def _alarm(asked: _Question, ids: list[UUID]) -> None:
     """A vector of another tenant must never have come: counted and logged. An entry deleted just now is no news."""
-    async with asked.app.db.transaction(asked.caller, read_only=True) as tx:
-        hidden = await tx.all(_Hidden, queries.hidden_entries, collection=asked.collection, ids=ids)
+    hidden = await asked.app.db.read(
+        asked.caller, _Hidden, queries.hidden_entries, collection=asked.collection, ids=ids
+    )
     if hidden:
         metrics.HIDDEN_HITS.inc(len(hidden))
         log.error(

@@ -33,6 +33,9 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 APP_ROLE = "countersign_app"
 # In one round trip, which takes no parameters: what is filled in are our own words and numbers.
 BEGIN = "BEGIN {mode}; SET LOCAL countersign.tenant_id = '{tenant}'; SET LOCAL countersign.user_id = '{user}'"
+CALLER = (
+    "SELECT set_config('countersign.tenant_id', '{tenant}', true), set_config('countersign.user_id', '{user}', true)"
+)
 BRIEF = "; SET LOCAL statement_timeout = 2000; SET LOCAL plan_cache_mode = force_generic_plan"
 
 set_json_dumps(wire.dumps)
@@ -79,9 +82,8 @@ class Tx:
 
     async def _execute(self, cursor: AsyncCursor[Any], statement: Statement | str, params: dict[str, Any]) -> None:
         self.statements += 1
-        text = statement if isinstance(statement, str) else statement.text
         try:
-            await cursor.execute(text.encode(), params or None)
+            await cursor.execute(_encoded(statement), params or None)
         except UnicodeEncodeError as error:
             raise UnreadableText() from error
 
@@ -121,10 +123,9 @@ class Tx:
     ) -> AsyncIterator[T]:
         """Rows one by one through a server-side cursor: memory stays flat."""
         self.statements += 1
-        text = statement if isinstance(statement, str) else statement.text
         async with self.connection.cursor(name="stream", row_factory=_row_factory(cls)) as cursor:
             cursor.itersize = size
-            await cursor.execute(text.encode(), params or None)
+            await cursor.execute(_encoded(statement), params or None)
             async for row in cursor:
                 yield row
 
@@ -132,8 +133,7 @@ class Tx:
     async def copy(self, statement: Statement | str) -> AsyncIterator[psycopg.AsyncCopy]:
         """``COPY … FROM STDIN`` or ``TO STDOUT``."""
         self.statements += 1
-        text = statement if isinstance(statement, str) else statement.text
-        async with self.connection.cursor() as cursor, cursor.copy(text.encode()) as copy:
+        async with self.connection.cursor() as cursor, cursor.copy(_encoded(statement)) as copy:
             yield copy
 
     def after_commit(self, callback: AfterCommit) -> None:
@@ -198,15 +198,31 @@ class Database:
                 tx = Tx(connection, caller)
                 tx.bell = self.bell
                 mode = "READ ONLY" if read_only else "READ WRITE"
-                tenant = int(caller.tenant_id) if caller else ""
-                user = int(caller.user_id) if caller and caller.user_id else ""
-                begin = BEGIN.format(mode=mode, tenant=tenant, user=user)
+                begin = BEGIN.format(mode=mode, **_names(caller))
                 await connection.execute((begin + BRIEF if brief else begin).encode(), prepare=False)
                 yield tx
                 await connection.commit()  # whatever is raised before it is rolled back by the pool
         except psycopg.Error as error:
             raise _translate(error) from error
         await tx.fire()
+
+    async def read(self, caller: Caller | None, cls: type[T], statement: Statement | str, **params: Any) -> list[T]:
+        """Every row of one statement that reads, which is a transaction of *caller* in one round trip instead of three.
+
+        What a search asks takes PostgreSQL less time than the two processes take to wake each other.
+        """
+        try:
+            async with self.pool.connection() as connection, connection.cursor(row_factory=_row_factory(cls)) as cursor:
+                async with connection.pipeline():
+                    await connection.execute(b"BEGIN READ ONLY", prepare=False)
+                    await connection.execute(CALLER.format(**_names(caller)).encode(), prepare=False)
+                    await cursor.execute(_encoded(statement), params or None)
+                    await connection.execute(b"COMMIT", prepare=False)
+                return await cursor.fetchall()
+        except UnicodeEncodeError as error:
+            raise UnreadableText() from error
+        except psycopg.Error as error:
+            raise _translate(error) from error
 
     async def first(self, cls: type[T], statement: Statement | str, **params: Any) -> T | None:
         """The first row of one statement of nobody, which is a transaction by itself: one round trip, not three."""
@@ -220,6 +236,16 @@ class Database:
         """The server's version. Raises ``Unavailable``."""
         async with self.transaction(None, read_only=True) as tx:
             return str(await tx.value("SHOW server_version"))
+
+
+def _encoded(statement: Statement | str) -> bytes:
+    return (statement if isinstance(statement, str) else statement.text).encode()
+
+
+def _names(caller: Caller | None) -> dict[str, Any]:
+    """Who acts, as it is written into SQL: numbers of our own, or nothing."""
+    tenant = int(caller.tenant_id) if caller else ""
+    return {"tenant": tenant, "user": int(caller.user_id) if caller and caller.user_id else ""}
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:

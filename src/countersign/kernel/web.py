@@ -92,7 +92,12 @@ async def maybe_caller(request: Request) -> Caller | None:
     return cast("Caller | None", request.state.caller)
 
 
-House = Annotated[App, Depends(app_of)]
+async def _house(request: Request) -> App:
+    """``app_of``, in the event loop: what is no coroutine would be called in a thread, for each request."""
+    return app_of(request)
+
+
+House = Annotated[App, Depends(_house)]
 Who = Annotated[Caller, Depends(caller_of)]
 
 

@@ -7,6 +7,7 @@ parsed; they become elements after, and what comes out is sanitised last.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
@@ -14,6 +15,7 @@ from typing import Any, cast
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup, escape
@@ -23,6 +25,8 @@ BEGIN, END = "\ue002", "\ue003"  # of the passage that is quoted
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _ESCAPED_PRIVATE = re.compile(r"%EE%8[4-9A-B]%[89AB][0-9A-F]|%EE%80%8[01]", re.IGNORECASE)
 _CITATION = re.compile(r"\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\](?!\()")
+_NUMBER = re.compile(r"[\W_]*\d{1,2}[\W_]*")
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#:]+)", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _BEFORE = re.compile(r"(?:(?<![^\n])[ \t]*(?:>|[-*+][ \t]|\d+[.)][ \t]|#{1,6}[ \t]|\||`{3,}[^\n]*\n))*[ \t*_~`\[|]*")
 _AFTER = re.compile(r"[\s*_~`|]*$")
@@ -33,7 +37,7 @@ _BLOCKS = ("blockquote", "div", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "
 _TABLES = ("table", "tbody", "td", "th", "thead", "tr")
 TAGS = {*_INLINE, *_BLOCKS, *_TABLES}
 ATTRIBUTES = {
-    "a": {"href", "title", "data-cite"},
+    "a": {"href", "title", "data-cite", "data-host"},
     "mark": {"id"},
     "span": {"tabindex", "aria-describedby", "id", "role"},
     "div": {"tabindex"},
@@ -158,6 +162,7 @@ def _parser() -> MarkdownIt:
     # A definition could turn a citation into a link elsewhere; an image would be loaded from anywhere.
     parser.disable(["reference", "image", "html_block", "html_inline"])
     parser.inline.ruler.before("link", "citation", _citation)
+    parser.core.ruler.after("inline", "forgeries", _no_forged_citation)
     normalize = parser.normalizeLink
     parser.normalizeLink = lambda url: normalize(_PRIVATE.sub("", url))
     parser.validateLink = _acceptable
@@ -188,6 +193,23 @@ def _citation(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _no_forged_citation(state: StateCore) -> None:
+    """A link that leads elsewhere and reads like the number of a source is its words alone."""
+    for block in state.tokens:
+        opened: Token | None = None
+        said = ""
+        for token in block.children or []:
+            if token.type == "link_open" and "data-cite" not in token.attrs:
+                opened, said = token, ""
+            elif token.type == "link_close" and opened:
+                if _NUMBER.fullmatch(unicodedata.normalize("NFKC", said)):
+                    opened.type, token.type, opened.tag, token.tag = "text", "text", "", ""
+                    opened.nesting, token.nesting = 0, 0
+                opened = None
+            else:
+                said += token.content
+
+
 # -- how some tokens are drawn
 
 
@@ -202,8 +224,12 @@ def _heading(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any,
 
 
 def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    if str(tokens[at].attrs.get("href", "")).startswith("http"):
+    href = str(tokens[at].attrs.get("href", ""))
+    if href.startswith("http"):
         tokens[at].attrSet("class", "away")
+        host = _HOST.match(href)
+        if host and host[1] not in tokens[at + 1].content:
+            tokens[at].attrSet("data-host", host[1])
     return _plain(self, tokens, at, options, env)
 
 

@@ -46,7 +46,7 @@ class AgentFields(BaseModel):
     slug: Slug = ""
     description: Annotated[Clean, Field(max_length=2_000)] | None = None
     icon: Annotated[str, Field(max_length=50, pattern=r"^[a-z0-9-]+$")] = "robot"
-    color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#3B82F6"
+    color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(str.upper)] = "#3B82F6"
     language: Literal["fr", "en"] = "fr"
     system_prompt: Annotated[Clean, Field(max_length=LONGEST_PROMPT), AfterValidator(_filled)] = ""
     qdrant_collection: Annotated[str, Field(pattern=COLLECTION)] = ""

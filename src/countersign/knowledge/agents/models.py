@@ -149,10 +149,11 @@ Registry: TypeAlias = Callable[[Tx], Awaitable[dict[str, Hydratable]]]
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """One version of an agent's prompt; never changed."""
+    """One version of an agent's prompt; never changed. *trial*: the measurement of it that its author published."""
 
     version: int
     system_prompt: str
     change_note: str | None
     author: str | None
     created_at: datetime
+    trial: int | None

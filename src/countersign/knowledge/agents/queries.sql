@@ -20,8 +20,10 @@ SELECT a.slug FROM agents a WHERE a.id = %(id)s::bigint AND a.deleted_at IS NULL
 SELECT a.id FROM agents a WHERE a.slug = %(slug)s::text AND a.deleted_at IS NULL FOR UPDATE;
 
 -- prompt_versions
--- What the agent was told, newest first, and who changed it.
-SELECT v.version, v.system_prompt, v.change_note, u.name AS author, v.created_at
+-- What the agent was told, newest first, who changed it, and the trial that it was published from.
+SELECT v.version, v.system_prompt, v.change_note, u.name AS author, v.created_at,
+       (SELECT max(r.id) FROM evaluation_runs r
+        WHERE r.agent_id = v.agent_id AND r.published_version = v.version AND r.changes ? 'system_prompt') AS trial
 FROM system_prompt_versions v
 LEFT JOIN users u ON u.id = v.created_by
 WHERE v.agent_id = %(agent)s::bigint AND (%(version)s::integer IS NULL OR v.version = %(version)s::integer)

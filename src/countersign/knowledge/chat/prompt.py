@@ -13,6 +13,7 @@ from datetime import date
 from ...providers.models import Role, Turn
 from ..agents.models import Agent
 from ..retrieval.models import Source
+from .defusing import defused
 
 CHARACTERS_PER_TOKEN = 3  # French on sub-word vocabularies: an estimate on the safe side
 SMALLEST_SOURCE = 200  # characters below which a trimmed source says nothing any more
@@ -155,8 +156,3 @@ def _learned(examples: Sequence[tuple[str, str]], room: int, code: str) -> list[
 def _block(source: Source, content: str) -> str:
     """One delimited source."""
     return f"<source n={source.n}>\n{defused(content)}\n</source>"
-
-
-def defused(text: str) -> str:
-    """*text* with look-alikes of our delimiters broken: whoever asks, and whatever is quoted, makes no source."""
-    return re.sub(r"<(\s*/?\s*(?:source|learned))", r"‹\1", text, flags=re.IGNORECASE)

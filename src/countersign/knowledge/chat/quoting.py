@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..retrieval import service as retrieval
@@ -40,7 +41,7 @@ def _calculation(source: Source) -> str:
 
 
 def _record(source: Source, longest: int) -> str:
-    text = source.content
+    text = re.sub(r"\[(?=\d)", r"\[", source.content)  # the citations of an answer are its own
     if len(text) > longest:
         text = (text[:longest].rsplit("\n", 1)[0] if "\n" in text[:longest] else text[:longest]) + "\n…"
     first, _, rest = text.partition("\n")

@@ -19,7 +19,9 @@ XML = 60 * 1024**2  # bytes of the largest part of its text
 TITLE, SOURCE, CATEGORY = 500, 2048, 100  # characters
 Tell = Callable[[int, int], None]
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:opacity|font-size)\s*:\s*0+(?:\.0+)?(?![.\d])", re.IGNORECASE
+)
 UNSEEN = ("script", "style", "template", "noscript", "iframe", "object", "svg", "head", "select", "button")
 
 

@@ -50,6 +50,7 @@ SELECT r.id, r.agent_id, r.changes, r.note, r.seen, r.prompt_version, r.model, r
        (SELECT count(*) FROM evaluation_results e WHERE e.run_id = r.id) AS done
 FROM evaluation_runs r LEFT JOIN users u ON u.id = r.created_by LEFT JOIN users d ON d.id = r.decided_by
 WHERE r.agent_id = %(agent)s::bigint AND (%(id)s::bigint IS NULL OR r.id = %(id)s::bigint)
+  AND (%(before)s::bigint IS NULL OR r.id < %(before)s::bigint)
 ORDER BY r.id DESC LIMIT %(most)s::integer;
 
 -- results

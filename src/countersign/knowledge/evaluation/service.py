@@ -20,7 +20,14 @@ MOST_QUESTIONS = 200
 SHOWN = 50
 
 
-async def begin(tx: Tx, slug: str, changes: dict[str, Any] | None = None, *, note: str | None = None) -> int:
+async def begin(
+    tx: Tx,
+    slug: str,
+    changes: dict[str, Any] | None = None,
+    *,
+    note: str | None = None,
+    tags: tuple[str, ...] = (),
+) -> int:
     """A job will ask the agent all that people signed, with *changes* also as it would be; returns the run's number.
 
     Raises ``NoSuchAgent``, ``NothingSigned``, ``NothingChanges``, and as ``agents.drafted``.
@@ -47,7 +54,7 @@ async def begin(tx: Tx, slug: str, changes: dict[str, Any] | None = None, *, not
     )
     job = await jobs.enqueue(tx, RUN, run_id=run_id, agent_id=live.id)
     await tx.run(queries.await_job, id=run_id, job=job)
-    await audit(tx, "create", "evaluation", run_id, new={"agent": slug, "changes": sorted(tried or {})})
+    await audit(tx, "create", "evaluation", run_id, new={"agent": slug, "changes": sorted(tried or {})}, tags=tags)
     return run_id
 
 
@@ -56,14 +63,14 @@ async def validated(tx: Tx, agent: Agent) -> list[Pair]:
     return await tx.all(Pair, queries.pairs, agent=agent.id, most=MOST_QUESTIONS)
 
 
-async def runs(tx: Tx, agent: Agent) -> list[Run]:
-    """Measurements of *agent*, newest first."""
-    return await tx.all(Run, queries.runs, agent=agent.id, id=None, most=SHOWN)
+async def runs(tx: Tx, agent: Agent, *, before: int | None = None, most: int = SHOWN) -> list[Run]:
+    """Measurements of *agent*, newest first; those that are older than the one numbered *before*."""
+    return await tx.all(Run, queries.runs, agent=agent.id, id=None, before=before, most=most)
 
 
 async def run(tx: Tx, agent: Agent, number: int) -> Run:
     """One measurement of *agent*. Raises ``NoSuchRun``."""
-    found = await tx.first(Run, queries.runs, agent=agent.id, id=number, most=1)
+    found = await tx.first(Run, queries.runs, agent=agent.id, id=number, before=None, most=1)
     if found is None:
         raise NoSuchRun()
     return found
