@@ -104,6 +104,14 @@ async def test_an_inbox_is_worked_by_keys(open_page: Open, site: Site, tmp_path:
         third = await shown(page)
         assert third != theirs
 
+        # Who wants no single keys switches them off.
+        if width > 720:
+            await page.uncheck("[data-keys]")
+            await page.keyboard.press("v")
+            await page.keyboard.press("x")
+            await expect(page.locator("#pane [data-act=reject]")).not_to_have_attribute("open", "")
+            await page.check("[data-keys]")
+
         # Back and forth; what others have in hand is passed over.
         await page.keyboard.press("j")
         await expect(page.locator("#pane .bubble")).not_to_have_text(third)

@@ -67,6 +67,8 @@ async def test_the_queue_is_listed_worst_first_with_its_filters_and_pictures(
             assert (page.status_code, len(lines(page.text))) == (200, many), query
         part = await client.get("/inbox", headers=PIECE)
         assert "<html" not in part.text and len(lines(part.text)) == 4
+        file = (await client.get("/inbox.csv?agent=support")).content.decode("utf-8-sig").splitlines()
+        assert file[0].startswith("id;kind;agent_slug;reasons") and len(file) == 2 and ";support;" in file[1]
         count = await client.get("/inbox/count", headers=PIECE)
         assert "4 en attente" in count.text
 

@@ -12,7 +12,7 @@ from ..kernel.access import Caller
 from ..kernel.app import App
 from ..kernel.database import Tx
 from ..kernel.errors import CountersignError
-from ..kernel.lists import After, place
+from ..kernel.lists import After, place, spreadsheet
 from ..kernel.pages import page, zone_of
 from ..kernel.web import Clean, House, Router, Who, wants_json
 from ..knowledge.agents import service as agents
@@ -43,6 +43,13 @@ async def inbox(
         item = await service.item(tx, at) if at else None
         shown = await _list(tx, Asked.of(request.query_params), after, item)
     return page(request, "review/inbox.html", opened=None, **shown)
+
+
+@routes.on("GET /inbox.csv", permission=VALIDATE)
+async def export(request: Request, app: House, caller: Who) -> Response:
+    """The same list as a file that spreadsheets open."""
+    asked = Asked.of(request.query_params)
+    return spreadsheet("inbox", showing.COLUMNS, showing.everything(app, caller, asked))
 
 
 @routes.on("GET /inbox/count", permission=VALIDATE)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
 
+from ..kernel.access import Caller
+from ..kernel.app import App
 from ..kernel.database import Tx
-from ..kernel.lists import cursor
+from ..kernel.lists import AT_ONCE, cell, cursor
 from ..knowledge.agents import service as agents
 from ..knowledge.chat import evidence
 from ..knowledge.chat import service as chat
@@ -23,6 +25,7 @@ REASONS = ("unsupported", "weak", "negative", "no-source", "uncited", "degraded"
 OUTCOMES = ("validated", "corrected", "rejected", "learned", "renewed", "revoked", "replaced")
 AGES = (1, 7, 30)
 PER_PAGE = 50
+COLUMNS = ("id", "kind", "agent_slug", "reasons", "waiting_since", "question", "outcome", "closed_at", "closed_by_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,20 @@ async def listed(
     return found[:PER_PAGE], cursor(last.rank_at if asked.waiting else last.closed_at, last.id)
 
 
-async def _page(tx: Tx, asked: Asked, after: tuple[Any, int] | None) -> list[Entry]:
+async def everything(app: App, caller: Caller, asked: Asked) -> AsyncIterator[list[list[str]]]:
+    """The whole list as lines of a file, many at a time."""
+    after: tuple[Any, int] | None = None
+    while True:
+        async with app.db.transaction(caller, read_only=True) as tx:
+            found = await _page(tx, asked, after, AT_ONCE)
+        yield [[cell(getattr(one, name), caller.locale) for name in COLUMNS] for one in found]
+        if len(found) < AT_ONCE:
+            return
+        after = (found[-1].rank_at if asked.waiting else found[-1].closed_at, found[-1].id)
+
+
+async def _page(tx: Tx, asked: Asked, after: tuple[Any, int] | None, limit: int = PER_PAGE + 1) -> list[Entry]:
     if asked.waiting:
-        return await service.waiting(tx, asked.which, after=after, limit=PER_PAGE + 1)
+        return await service.waiting(tx, asked.which, after=after, limit=limit)
     outcome = None if asked.status == "decided" else asked.status
-    return await service.decided(tx, asked.which, outcome=outcome, after=after, limit=PER_PAGE + 1)
+    return await service.decided(tx, asked.which, outcome=outcome, after=after, limit=limit)

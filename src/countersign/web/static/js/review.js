@@ -1,7 +1,7 @@
 // Reviewing, one after the other and by keys. The next one is here before it is asked for; it shows when the server
 // says that it is in our hands and in nobody else's.
 
-import { post, toast } from "./page.js";
+import { csrf, post, toast } from "./page.js";
 
 const desk = document.querySelector("[data-review]");
 const pane = document.getElementById("pane");
@@ -221,12 +221,19 @@ queue.addEventListener("change", (event) => {
 
 // -- what is looked at stays in our hands
 
-const keep = () => {
+// Not by post(): whoever is no longer signed in must not lose what they are typing.
+
+async function keep() {
   if (document.visibilityState !== "visible" || opened()?.dataset.state !== "mine") return;
-  post(`/inbox/${current()}/take`, {}).catch((error) => toast(error.message, 8000));
-};
+  const headers = { Accept: "application/json", "X-CSRF-Token": csrf() };
+  const response = await fetch(`/inbox/${current()}/take`, { method: "POST", headers });
+  if (response.status === 409) toast((await response.json()).detail, 8000);
+}
 setInterval(keep, HOLD);
-document.addEventListener("visibilitychange", keep);
+document.addEventListener("visibilitychange", () => {
+  keep();
+  if (document.visibilityState === "visible") renewList();
+});
 window.addEventListener("popstate", () => location.reload());
 
 allOrNone();
