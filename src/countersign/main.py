@@ -23,6 +23,7 @@ from .knowledge import jobs as knowledge_jobs  # noqa: F401  # pyright: ignore[r
 from .knowledge.agents import api as agents_api
 from .knowledge.agents import pages as agents_pages
 from .knowledge.chat import api as chat_api
+from .knowledge.chat import compatible as chat_compatible
 from .knowledge.chat import outward as chat_outward
 from .knowledge.chat import pages as chat_pages
 from .knowledge.chat import trial as chat_trial
@@ -64,6 +65,7 @@ ROUTES: list[Router] = [
     evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
+    chat_compatible.routes,
     chat_pages.routes,
     review_api.routes,
     review_pages.routes,

@@ -172,6 +172,8 @@ def problem(request: Request, error: CountersignError) -> JSONResponse:
         "request_id": getattr(request.state, "request_id", None),
         **{key: value for key, value in extra.items() if value is not None},
     }
+    if request.url.path.startswith("/v1/"):  # where OpenAI's clients look
+        body["error"] = {"message": detail, "type": error.code, "param": None, "code": error.code}
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     if error.status == 429:
         headers["Retry-After"] = str(error.extra.get("retry_after", 60))

@@ -108,7 +108,9 @@ async def test_a_rejected_answer_is_said_no_more(site: Make, owner: Any) -> None
         (first["message"],),
     )
     await client.post(f"/api/v1/sessions/{first['session']}/messages", json={"content": "et CLO-PLA-002 ?"})
-    assert "La première [1]." not in str(made.model.calls[-1].body)
+    sent = made.model.calls[-1].body["messages"]
+    assert "La première [1]." not in str(sent)
+    assert [m["role"] for m in sent] == ["system", "user"], "nor is its question: models take turns"
 
 
 async def test_archived_conversations_are_read_and_found_but_not_continued(site: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,18 +41,20 @@ async def ask(
     agent_slug: str | None = None,
     after: UUID | None = None,
     instead_of: UUID | None = None,
+    past: Sequence[prompt.Past] = (),
 ) -> AsyncGenerator[ChatEvent, None]:
     """Stores the question, finds the sources, streams the answer, checks its figures, stores it.
 
     The question follows the newest message, or the answer *after*, or takes the place of the question *instead_of*,
-    which stays beside it. Closing this early stops the answer.
+    which stays beside it. *past* is what was said elsewhere before a new conversation. Closing this early stops the
+    answer.
 
     Whatever happens after the question was stored, the answer row ends in an honest status: ``complete``, ``stopped``
     (asked to, or the reader left), ``interrupted`` (the process ends) or ``failed``. Raises before the first event:
     ``NoSuchSession``, ``NoSuchMessage``, ``EmptyQuestion``, ``QuestionTooLong``, ``AnswerRunning``.
     """
     work, finding = await storing.question(
-        app, caller, session_uuid, text.strip(), agent_slug=agent_slug, after=after, instead_of=instead_of
+        app, caller, session_uuid, text.strip(), agent_slug=agent_slug, after=after, instead_of=instead_of, past=past
     )
     async with aclosing(_answer(app, caller, work, finding)) as events:
         async for what in events:

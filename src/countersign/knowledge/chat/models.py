@@ -38,6 +38,10 @@ class NoSuchShare(NotFound):
     """This link leads nowhere: it was revoked, or belongs to another organisation."""
 
 
+class NoQuestion(Invalid):
+    """The last message must be the user's question, in text."""
+
+
 class NotAnAnswer(Invalid):
     """Only an answer that is finished can be judged."""
 
@@ -102,6 +106,14 @@ class Message:
     def said(self) -> str:
         """What readers are shown first: the correction, if there is one."""
         return self.corrected_content or self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a conversation goes on: after *answer*."""
+
+    session: UUID
+    answer: UUID
 
 
 @dataclass(frozen=True, slots=True)

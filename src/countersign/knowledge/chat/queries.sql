@@ -41,6 +41,16 @@ WHERE (%(session)s::uuid IS NULL OR s.uuid = %(session)s::uuid)
   AND (%(every)s::boolean OR m.id = ANY (ARRAY(SELECT message_path(%(session)s::uuid, %(at)s::uuid))))
 ORDER BY m.id LIMIT %(limit)s::bigint;
 
+-- said_before
+-- Answers in the caller's newest conversations with an agent that say exactly this, the newest first.
+SELECT s.uuid AS session, m.uuid AS answer
+FROM (SELECT s.id, s.uuid FROM ai_sessions s JOIN agents a ON a.id = s.agent_id
+      WHERE a.slug = %(agent)s::text AND s.user_id = current_actor() AND s.status = 'active'
+      ORDER BY s.updated_at DESC LIMIT 200) AS s
+JOIN ai_messages m ON m.session_id = s.id
+WHERE m.role = 'assistant' AND m.status <> 'streaming' AND m.content = %(content)s::text
+ORDER BY m.id DESC LIMIT 10;
+
 -- lock_session
 -- The conversation that is asked something, held until the question is stored.
 SELECT s.id, a.slug AS agent_slug, s.title, s.message_count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import datetime
@@ -21,7 +21,8 @@ from ..dispatch.models import AgentUnclear, Choice
 from . import answer, running
 from .answer import again, ask
 from .feedback import feedbacks, give_feedback, take_feedback_back
-from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Session
+from .models import ChatEvent, EmptyQuestion, Message, NoSuchMessage, NoSuchSession, Place, Session
+from .prompt import Past
 from .running import Live, Running
 from .trial import attempt
 
@@ -163,6 +164,19 @@ async def message(tx: Tx, uuid: UUID, *, anybodys: bool = False) -> Message:
     if found is None:
         raise NoSuchMessage()
     return found
+
+
+async def continued(tx: Tx, agent: str, past: Sequence[Past]) -> Place | None:
+    """The caller's conversation with *agent* in which *past* was said last, also when its beginning was cut off."""
+    if not past or past[-1].role != "assistant":
+        return None
+    for place in await tx.all(Place, queries.said_before, agent=agent, content=past[-1].content):
+        said = await path(tx, place.session, at=place.answer, limit=MOST_MESSAGES)
+        until = next(number for number, message in enumerate(said, 1) if message.uuid == place.answer)
+        known = [Past(message.role, message.content) for message in said[:until]]  # type: ignore[arg-type]
+        if known[-len(past) :] == list(past):
+            return place
+    return None
 
 
 async def rename(tx: Tx, uuid: UUID, title: str) -> Session:

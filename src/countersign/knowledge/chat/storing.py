@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -107,6 +109,7 @@ async def question(
     agent_slug: str | None = None,
     after: UUID | None = None,
     instead_of: UUID | None = None,
+    past: Sequence[prompt.Past] = (),
 ) -> tuple[Turnaround, asyncio.Task[Found]]:
     """The question is stored, and its sources are being looked for meanwhile, with connections of their own."""
     if not text:
@@ -135,7 +138,7 @@ async def question(
                 if after:
                     await _asked(tx, held["id"], after)
                 raise AnswerRunning()
-            history: list[prompt.Past] = []
+            history = _paired(past[-agent.context_window_size :])
             if held["message_count"]:
                 history = await _history(tx, agent, session_uuid, added["question"], added["question_id"])
         unless_stored.pop_all()
@@ -184,9 +187,17 @@ async def _asked(tx: Tx, session: int, message: UUID) -> Row:
 
 
 async def _history(tx: Tx, agent: Agent, session: UUID, asked: UUID, before: int) -> list[prompt.Past]:
-    return await tx.all(
-        prompt.Past, queries.history, session=session, question=asked, before=before, most=agent.context_window_size
+    return _paired(
+        await tx.all(
+            prompt.Past, queries.history, session=session, question=asked, before=before, most=agent.context_window_size
+        )
     )
+
+
+def _paired(said: Sequence[prompt.Past]) -> list[prompt.Past]:
+    """Questions with their answers: a question whose answer was rejected is left out too, for models take turns."""
+    pairs = [pair for pair in pairwise(said) if [one.role for one in pair] == ["user", "assistant"]]
+    return [one for pair in pairs for one in pair]
 
 
 async def keep(app: App, caller: Caller, work: Turnaround) -> None:
