@@ -3244,14 +3244,16 @@ COMMENT ON FUNCTION public.review_session() IS 'Trigger: answers of a conversati
 CREATE FUNCTION public.revoke_rejected() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
-    AS $$
+    AS $_$
 BEGIN
     UPDATE learned_responses SET status = 'revoked', status_reason = coalesce(NEW.rejection_reason, 'rejected')
-    WHERE tenant_id = NEW.tenant_id AND message_id = NEW.id AND status IN ('active', 'suspended');
+    WHERE tenant_id = NEW.tenant_id AND status IN ('active', 'suspended')
+      AND (message_id = NEW.id
+           OR id = (jsonb_path_query_first(NEW.rag_context, '$.learned[*] ? (@.direct == true).id') #>> '{}')::bigint);
     RETURN NULL;
-END $$;
+END $_$;
 
-COMMENT ON FUNCTION public.revoke_rejected() IS 'Trigger: what was learned from an answer goes when the answer is rejected.';
+COMMENT ON FUNCTION public.revoke_rejected() IS 'Trigger: what was learned from an answer, or given as it, goes when the answer is rejected.';
 
 CREATE FUNCTION public.revoke_role(p_user bigint, p_role bigint) RETURNS boolean
     LANGUAGE sql
@@ -6822,7 +6824,7 @@ CREATE TRIGGER ai_messages_review AFTER UPDATE OF status, validation_status, cor
 
 CREATE TRIGGER ai_messages_review_new AFTER INSERT ON public.ai_messages FOR EACH ROW WHEN ((((new.role)::text = 'assistant'::text) AND ((new.status)::text = 'complete'::text))) EXECUTE FUNCTION public.review_answer();
 
-CREATE TRIGGER ai_messages_revoke_learned AFTER UPDATE OF validation_status ON public.ai_messages FOR EACH ROW WHEN ((((new.validation_status)::text = 'rejected'::text) AND ((old.validation_status)::text = 'learned'::text))) EXECUTE FUNCTION public.revoke_rejected();
+CREATE TRIGGER ai_messages_revoke_learned AFTER UPDATE OF validation_status ON public.ai_messages FOR EACH ROW WHEN ((((new.validation_status)::text = 'rejected'::text) AND ((old.validation_status)::text = ANY ((ARRAY['validated'::character varying, 'learned'::character varying])::text[])))) EXECUTE FUNCTION public.revoke_rejected();
 
 CREATE TRIGGER ai_messages_transition BEFORE UPDATE OF status ON public.ai_messages FOR EACH ROW EXECUTE FUNCTION public.check_transition('ai_message', 'status');
 

@@ -65,7 +65,6 @@ ROUTES: list[Router] = [
     evaluation_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
-    chat_api.routes,
     chat_compatible.routes,
     chat_pages.routes,
     review_api.routes,

@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import PASSWORD, Open, Site, sign_in
 from tests.browser.test_accessible import examine
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MARC = "marc.petit@tenant.example"
 QUESTIONS = [f"Quel est le délai numéro {n} pour CLO-PLA-001 ?" for n in range(6)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from countersign.knowledge.learning import sameness
 from countersign.providers.embedders import embedder
 from countersign.stack.embedder import Embedder as EmbedderServer
 
@@ -44,4 +45,9 @@ async def test_the_right_paragraph_passes_and_the_others_do_not(
     np.fill_diagonal(nearest, -1)
     direct = found.profile.direct_threshold
     assert direct is not None
-    assert (nearest.max(axis=1) >= direct).mean() < 0.15
+    assert (nearest.max(axis=1) >= direct).mean() < 0.25
+    # The cosine lets other questions through, since it must let every wording of one through: the words decide.
+    read = [sameness.read(question, "fr") for question, _ in asked]
+    near = np.argwhere(np.triu(nearest, 1) >= direct)
+    assert len(near) > 10
+    assert [asked[a][0] for a, b in near if sameness.difference(read[a], read[b]) is None] == []

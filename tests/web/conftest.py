@@ -167,6 +167,8 @@ async def add_answer(
             tokens_prompt=800,
             tokens_completion=40,
             ms=1234,
+            validated_by=None,
+            validated_at=None,
         )
     return added["question"], added["answer"]
 

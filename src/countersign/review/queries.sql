@@ -15,6 +15,7 @@ WHERE r.closed_at IS NULL AND r.tenant_id = current_tenant()
   AND (%(agent)s::text IS NULL OR r.agent_id = (SELECT id FROM agents WHERE slug = %(agent)s::text AND deleted_at IS NULL))
   AND (%(reason)s::text IS NULL OR %(reason)s::text = ANY (r.reasons))
   AND (%(days)s::integer IS NULL OR r.waiting_since < now() - make_interval(days => %(days)s::integer))
+  AND r.rank_at < now() - make_interval(days => coalesce(%(days)s::integer, -1)) -- what is older stands higher: the order ends the search
   AND (%(after_rank)s::timestamptz IS NULL OR (r.rank_at, r.id) > (%(after_rank)s::timestamptz, %(after_id)s::bigint))
 ORDER BY r.rank_at, r.id LIMIT %(limit)s::bigint;
 
@@ -49,6 +50,7 @@ WITH here AS (
       AND (%(agent)s::text IS NULL OR r.agent_id = (SELECT id FROM agents WHERE slug = %(agent)s::text AND deleted_at IS NULL))
       AND (%(reason)s::text IS NULL OR %(reason)s::text = ANY (r.reasons))
       AND (%(days)s::integer IS NULL OR r.waiting_since < now() - make_interval(days => %(days)s::integer))
+      AND r.rank_at < now() - make_interval(days => coalesce(%(days)s::integer, -1)) -- what is older stands higher: the order ends the search
       AND (NOT %(below)s::boolean OR (r.rank_at, r.id) > (SELECT rank_at, id FROM here))
     ORDER BY r.rank_at, r.id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
@@ -115,20 +117,18 @@ WHERE closed_at >= %(since)s::timestamptz AND tenant_id = current_tenant() AND o
 -- Day by day: how many waited at its end, how many were decided, and the median of hours from waiting to decision. What was
 -- decided before the first day is not read.
 WITH days AS (
-    SELECT * FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS d (begins, ends, day)
-), items AS (
-    SELECT width_bucket(waiting_since, %(begins)s::timestamptz[]) AS came, width_bucket(closed_at, %(begins)s::timestamptz[]) AS went,
-           CASE WHEN outcome <> 'withdrawn' THEN extract(epoch FROM closed_at - waiting_since) / 3600 END AS took
-    FROM review_items
-    WHERE tenant_id = current_tenant() AND (closed_at IS NULL OR closed_at >= (%(begins)s::timestamptz[])[1])
+    SELECT begins, day FROM unnest(%(begins)s::timestamptz[]) WITH ORDINALITY AS d (begins, day)
 ), came AS (
-    SELECT came AS day, count(*) AS many FROM items GROUP BY 1
+    SELECT width_bucket(waiting_since, %(begins)s::timestamptz[]) AS day, count(*) AS many
+    FROM review_items WHERE tenant_id = current_tenant() AND (closed_at IS NULL OR closed_at >= (%(begins)s::timestamptz[])[1]) GROUP BY 1
 ), went AS (
-    SELECT went AS day, count(*) AS many, count(took) AS decided, percentile_cont(0.5) WITHIN GROUP (ORDER BY took) AS median
-    FROM items WHERE went IS NOT NULL GROUP BY 1
+    SELECT width_bucket(closed_at, %(begins)s::timestamptz[]) AS day, count(*) AS many,
+           count(*) FILTER (WHERE outcome <> 'withdrawn') AS decided,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY closed_at - waiting_since) FILTER (WHERE outcome <> 'withdrawn') AS median
+    FROM review_items WHERE tenant_id = current_tenant() AND closed_at >= (%(begins)s::timestamptz[])[1] GROUP BY 1
 )
 SELECT days.begins AS day,
-       ((SELECT coalesce(sum(many), 0) FROM came WHERE came.day <= days.day)
-        - (SELECT coalesce(sum(many), 0) FROM went WHERE went.day <= days.day))::integer AS waiting,
-       coalesce(went.decided, 0)::integer AS decided, round(went.median::numeric, 3) AS hours
-FROM days LEFT JOIN went USING (day) ORDER BY day;
+       (coalesce((SELECT many FROM came WHERE day = 0), 0)
+        + sum(coalesce(came.many, 0) - coalesce(went.many, 0)) OVER (ORDER BY day))::integer AS waiting,
+       coalesce(went.decided, 0)::integer AS decided, round(extract(epoch FROM went.median) / 3600, 3) AS hours
+FROM days LEFT JOIN came USING (day) LEFT JOIN went USING (day) ORDER BY day;

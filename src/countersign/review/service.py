@@ -90,8 +90,8 @@ async def done_since(tx: Tx, since: datetime) -> dict[str, int]:
 async def course(tx: Tx, days: int, zone: tzinfo) -> list[Day]:
     """The last *days* days in the time zone *zone*: how many waited, were decided, and how long it took."""
     today = datetime.now(zone).date()
-    begins = [datetime.combine(today - timedelta(days=ago), time.min, zone) for ago in range(days - 1, -2, -1)]
-    return await tx.all(Day, queries.course, begins=begins[:-1], ends=begins[1:])
+    begins = [datetime.combine(today - timedelta(days=ago), time.min, zone) for ago in range(days - 1, -1, -1)]
+    return await tx.all(Day, queries.course, begins=begins)
 
 
 async def following(tx: Tx, which: Filter, after: int) -> int | None:

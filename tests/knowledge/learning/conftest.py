@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from countersign.kernel.access import Caller
+from countersign.kernel import jobs
+from countersign.kernel.access import Caller, system
 from countersign.kernel.app import App
 from countersign.knowledge.learning import service
 from countersign.knowledge.learning.models import Learned
 from tests.cluster import Clone
 from tests.conftest import Tenants
+from tests.providers.conftest import e5  # noqa: F401  # pyright: ignore[reportUnusedImport]  a fixture
 
 Answer: TypeAlias = Callable[..., Awaitable[UUID]]
 
@@ -91,6 +93,16 @@ def answer(house: App, signer: Caller, owner: Any) -> Answer:
             )
 
     return make
+
+
+async def embed(app: App) -> None:
+    """Indexes what was learned, and not the demonstration, which the embedder would be busy with for long."""
+    async with app.db.transaction(system()) as tx:
+        due = await tx.all(
+            dict, "SELECT id FROM jobs WHERE status = 'queued' AND args ->> 'collection' = 'learned_responses'"
+        )
+    for job in due:
+        await jobs.work(app, job["id"])
 
 
 async def learn(house: App, signer: Caller, message: UUID, question: str | None = None) -> Learned:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from ...providers.errors import ModelError
 from ...providers.ledger import CallContext
 from ...providers.models import Delta, Options, Reply, is_demonstration
 from ..agents.models import Agent
+from ..learning import service as learning
 from ..retrieval import service as retrieval
 from ..retrieval.models import Found
 from . import prompt, storing
@@ -62,23 +64,23 @@ async def ask(
 async def again(app: App, caller: Caller, message: UUID) -> AsyncGenerator[ChatEvent, None]:
     """Another answer to the question that *message* answers; both stay. As ``ask``."""
     work, finding = await storing.version(app, caller, message)
-    async with aclosing(_answer(app, caller, work, finding)) as events:
+    async with aclosing(_answer(app, caller, work, finding, anew=True)) as events:
         async for what in events:
             yield what
 
 
 async def _answer(
-    app: App, caller: Caller, work: Turnaround, finding: asyncio.Task[Found]
+    app: App, caller: Caller, work: Turnaround, finding: asyncio.Task[Found], *, anew: bool = False
 ) -> AsyncGenerator[ChatEvent, None]:
     running = app.once(Running)
     status = "stopped"
+    recalling = asyncio.create_task(learning.recall(app, caller, work.agent, work.question))
     keeping = asyncio.create_task(storing.keep(app, caller, work))
     try:
         yield work.started
         async with running.register(caller, work.started.message) as stop:
-            work.found = await finding
-            work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
-            yield Sources([s.as_json() for s in work.sources], work.found.retrieval_mode, work.found.degraded)
+            found = await gather(app, caller, work, finding, recalling, anew=anew)
+            yield Sources([s.as_json() for s in work.sources], found.retrieval_mode, found.degraded)
             async for piece in write(app, caller, work, stop):
                 work.text.append(piece)
                 yield Token(piece)
@@ -97,11 +99,32 @@ async def _answer(
         yield Failed(work.started.message, unknown.status, unknown.code, unknown.detail)
     finally:
         finding.cancel()
+        recalling.cancel()
         keeping.cancel()
         # The reader may have left (the generator is closed) or anything else may have gone wrong: store what there is.
         if status != "saved":
             ended = "interrupted" if running.closing and status == "stopped" else status
             await asyncio.shield(storing.save(app, caller, work, ended))
+
+
+async def gather(
+    app: App,
+    caller: Caller,
+    work: Turnaround,
+    finding: asyncio.Task[Found],
+    recalling: asyncio.Task[learning.Recall],
+    *,
+    anew: bool = False,
+) -> Found:
+    """All that the answer rests on: its sources, what was learned, the exact prices of quantities."""
+    work.found, work.recall = await finding, await recalling
+    if anew:  # whoever asks for another answer has seen the learned one
+        work.recall = replace(work.recall, direct=None)
+    if work.recall.direct is not None:
+        work.found = replace(work.found, sources=work.recall.direct.sources)
+    else:
+        work.quotes = await retrieval.quotes(app, caller, work.agent, work.question, work.found.sources)
+    return work.found
 
 
 async def watch(app: App, caller: Caller, message: Message) -> AsyncGenerator[ChatEvent, None]:
@@ -127,6 +150,10 @@ async def watch(app: App, caller: Caller, message: Message) -> AsyncGenerator[Ch
 async def write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event) -> AsyncGenerator[str, None]:
     """The answer piece by piece: from the model, or from the records when no model answers."""
     code = prompt.language(work.agent)
+    if work.recall.direct is not None:
+        work.notice = "learned"
+        yield work.recall.direct.answer
+        return
     if not work.sources and work.agent.strict:
         yield prompt.NOTHING[code]
         return
@@ -142,6 +169,7 @@ async def write(app: App, caller: Caller, work: Turnaround, stop: asyncio.Event)
         tokens=room,
         today=datetime.now(UTC).date(),
         tiny=tiny,
+        examples=[(one.question, one.answer) for one in work.recall.examples],
     )
     call = CallContext("answer", agent_id=work.agent.id, session_id=work.session_id, message_id=work.message_id)
     streaming = chat.stream(work.turns, caller=caller, call=call, model=work.agent.model, options=options)

@@ -180,7 +180,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer is stored. ``notice``: ``quoted`` (no model answered), ``demonstration`` (embedded model) or None."""
+    """The answer is stored.
+
+    ``notice``: ``quoted`` (no model answered), ``demonstration`` (embedded model), ``learned`` (a learned answer was
+    given as it was signed) or None.
+    """
 
     message: UUID
     status: str

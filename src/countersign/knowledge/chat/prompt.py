@@ -34,6 +34,11 @@ STRICT = {
 }
 TODAY = {"fr": "Nous sommes le {0:%d/%m/%Y}.", "en": "Today is {0:%Y-%m-%d}."}
 ASKED = {"fr": "Question", "en": "Question"}
+ANSWERED = {"fr": "Réponse", "en": "Answer"}
+LEARNED = {
+    "fr": "Réponses validées à des questions proches (exemples\u00a0; les chiffres viennent des sources)\u00a0:",
+    "en": "Validated answers to similar questions (examples; figures come from the sources):",
+}
 NOTHING = {
     "fr": "Les sources de cet agent ne contiennent rien qui réponde à cette question. Reformulez-la, ou citez un code.",
     "en": "This agent's sources hold nothing that answers this question. Rephrase it, or name a code.",
@@ -78,8 +83,11 @@ def build(
     tokens: int,
     today: date,
     tiny: bool = False,
+    examples: Sequence[tuple[str, str]] = (),
 ) -> list[Turn]:
     """The turns for the model, within *tokens* of prompt: sources are trimmed from the lowest rank first.
+
+    *examples* are learned questions and answers near this one; they go before anything else does.
 
     *tiny* is for the demonstration model, which is shown an example and only the source that matters most.
     """
@@ -97,7 +105,9 @@ def build(
     while past and sum(len(p.content) for p in past) > room // 2:
         past.pop(0)
     room -= sum(len(p.content) for p in past)
-    blocks = "\n".join(_fit(sources, room))
+    shown = [] if tiny else _learned(examples, room // 4, code)
+    room -= sum(map(len, shown))
+    blocks = "\n".join([*_fit(sources, room), *shown])
     question = defused(question)
     asked = f"{blocks}\n\n{ASKED[code]}: {question}" if blocks else question
     said = [Turn(p.role, p.content if tiny else defused(p.content)) for p in past]
@@ -130,6 +140,17 @@ def _fit(sources: Sequence[Source], room: int) -> list[str]:
             left -= len(content) + 60
             blocks.append(_block(source, content))
     return blocks
+
+
+def _learned(examples: Sequence[tuple[str, str]], room: int, code: str) -> list[str]:
+    """Blocks of learned answers, whole ones. Their citations point elsewhere and are left out."""
+    blocks: list[str] = []
+    for question, answer in examples:
+        said = re.sub(r"[ \u00a0]?\[\d{1,3}\]", "", answer)
+        block = f"<learned>\n{ASKED[code]}: {defused(question)}\n{ANSWERED[code]}: {defused(said)}\n</learned>"
+        if sum(map(len, blocks)) + len(block) <= room:
+            blocks.append(block)
+    return [LEARNED[code], *blocks] if blocks else []
 
 
 def _block(source: Source, content: str) -> str:

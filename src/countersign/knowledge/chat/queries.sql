@@ -133,10 +133,12 @@ UPDATE ai_messages SET content = %(content)s::text, written_at = now(),
 WHERE id = %(id)s::bigint AND status = 'streaming';
 
 -- save_answer
--- Fill the answer once; a second writer finds nothing to do.
+-- Fill the answer once; a second writer finds nothing to do. A learned one carries the signature that it was learned with.
 UPDATE ai_messages SET content = %(content)s::text, status = %(status)s::text, rag_context = %(rag_context)s::jsonb,
        model_used = %(model)s::text, provider = %(provider)s::text, tokens_prompt = %(tokens_prompt)s::integer,
-       tokens_completion = %(tokens_completion)s::integer, generation_time_ms = %(ms)s::integer
+       tokens_completion = %(tokens_completion)s::integer, generation_time_ms = %(ms)s::integer,
+       validation_status = CASE WHEN %(validated_at)s::timestamptz IS NULL THEN validation_status ELSE 'validated' END,
+       validated_by = %(validated_by)s::bigint, validated_at = %(validated_at)s::timestamptz
 WHERE id = %(id)s::bigint AND status = 'streaming' RETURNING session_id;
 
 -- touch_session

@@ -22,6 +22,7 @@ from ...kernel.json import dumps
 from ...providers.models import Reply, Turn, Usage
 from ..agents import service as agents
 from ..agents.models import Agent
+from ..learning import service as learning
 from ..retrieval import service as retrieval
 from ..retrieval.models import Found, Source
 from . import prompt
@@ -63,6 +64,7 @@ class Turnaround:
     reply: Reply | None = None
     notice: str | None = None
     turns: list[Turn] = field(default_factory=list[Turn])
+    recall: learning.Recall = field(default_factory=learning.Recall)
 
     @property
     def sources(self) -> list[Source]:
@@ -72,6 +74,12 @@ class Turnaround:
     def content(self) -> str:
         return "".join(self.text)
 
+    def learned(self) -> list[dict[str, Any]]:
+        """What was learned that this answer is, or was written with."""
+        if self.recall.direct is not None:
+            return [self.recall.direct.as_json(direct=True)]
+        return [one.as_json(direct=False) for one in self.recall.examples]
+
     def context(self, checks: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the answer rests on, as it is stored with it."""
         return {
@@ -80,7 +88,7 @@ class Turnaround:
             "retrieval_mode": self.agent.retrieval_mode,
             "query": self.found.query if self.found else self.question,
             "degraded": self.found.degraded if self.found else None,
-            "learned": [],
+            "learned": self.learned(),
             "prompt_version": self.agent.prompt_version,
             "checks": checks,
             "notice": self.notice,
@@ -220,6 +228,8 @@ async def save(app: App, caller: Caller, work: Turnaround, status: str) -> Done:
     said_in = prompt.language(work.agent)
     checks: dict[str, Any] = await asyncio.to_thread(retrieval.verify, work.content, shown, work.question, said_in)
     async with app.db.transaction(caller) as tx:
+        direct = work.recall.direct if status == "complete" else None
+        signed = await learning.served(tx, direct.id) if direct is not None else None
         saved = await tx.value(
             queries.save_answer,
             id=work.message_id,
@@ -231,6 +241,8 @@ async def save(app: App, caller: Caller, work: Turnaround, status: str) -> Done:
             tokens_prompt=usage.input if reply else None,
             tokens_completion=usage.output if reply else None,
             ms=work.milliseconds,
+            validated_by=signed.by if signed else None,
+            validated_at=signed.at if signed else None,
         )
         if saved is not None:
             await tx.run(queries.touch_session, session=work.session_id)

@@ -21,10 +21,11 @@ from ...kernel.web import Clean, House, Router, Who
 from ...providers.models import Turn, Usage
 from ..agents import service as agents
 from ..agents.models import Agent
+from ..learning import service as learning
 from ..retrieval import service as retrieval
 from ..retrieval.models import Source
 from . import prompt
-from .answer import Turnaround, write
+from .answer import Turnaround, gather, write
 from .models import MAX_QUESTION, EmptyQuestion, QuestionTooLong, Started
 
 routes = Router(include_in_schema=False)
@@ -72,8 +73,10 @@ async def attempt(app: App, caller: Caller, agent: Agent, question: str) -> Tria
     if len(question) > MAX_QUESTION:
         raise QuestionTooLong()
     work = Turnaround(agent, None, question, None, Started(NOWHERE, NOWHERE, NOWHERE), None, [])
-    work.found = await retrieval.find(app, caller, agent, question)
-    work.quotes = await retrieval.quotes(app, caller, agent, question, work.found.sources)
+    async with asyncio.TaskGroup() as both:
+        finding = both.create_task(retrieval.find(app, caller, agent, question))
+        recalling = both.create_task(learning.recall(app, caller, agent, question))
+    found = await gather(app, caller, work, finding, recalling)
     async with aclosing(write(app, caller, work, asyncio.Event())) as pieces:
         async for piece in pieces:
             work.text.append(piece)
@@ -83,8 +86,8 @@ async def attempt(app: App, caller: Caller, agent: Agent, question: str) -> Tria
     return Trial(
         content=work.content,
         sources=work.sources,
-        retrieval_mode=work.found.retrieval_mode,
-        degraded=work.found.degraded,
+        retrieval_mode=found.retrieval_mode,
+        degraded=found.degraded,
         checks=checks,
         prompt=work.turns,
         model=reply.model if reply else None,

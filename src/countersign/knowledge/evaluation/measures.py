@@ -43,7 +43,7 @@ async def one_side(app: App, caller: Caller, agent: Agent, pair: Pair) -> dict[s
         **side,
         "text": told.content,
         "notice": told.notice,
-        "direct": told.model is None and told.notice is None and bool(told.sources),
+        "direct": told.notice == "learned",
         "model": told.model,
         "figures": len(figures),
         "verified": sum(one["status"] != "unsupported" for one in figures),

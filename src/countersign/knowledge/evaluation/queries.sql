@@ -16,6 +16,7 @@ RETURNING id;
 
 -- pairs
 -- The newest questions to an agent whose answers people signed: the answer as it was corrected, and the entries that it cites.
+-- A learned answer that was served is the copy of one, not another one.
 SELECT m.id AS message_id, coalesce(m.rag_context ->> 'query', q.content) AS question, coalesce(m.corrected_content, m.content) AS signed,
        coalesce((SELECT array_agg(DISTINCT source.value ->> 'id') FROM jsonb_array_elements(m.rag_context -> 'sources') AS source(value)
                  WHERE source.value ->> 'kind' <> 'quote'
@@ -24,6 +25,7 @@ FROM ai_messages m
 JOIN ai_sessions s ON s.id = m.session_id AND s.agent_id = %(agent)s::bigint AND s.status <> 'deleted'
 JOIN ai_messages q ON q.id = m.reply_to
 WHERE m.validation_status IN ('validated', 'learned') AND m.role = 'assistant'
+  AND NOT m.rag_context @? '$.learned[*] ? (@.direct == true)'
 ORDER BY m.validated_at DESC, m.id DESC LIMIT %(most)s::integer;
 
 -- answered

@@ -89,6 +89,14 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed, and when."""
+
+    by: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """One record that a learned answer rests on. *before*: what it said then; *found*: what it said when it changed."""
 

@@ -244,9 +244,11 @@ CREATE OR REPLACE FUNCTION revoke_rejected() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE learned_responses SET status = 'revoked', status_reason = coalesce(NEW.rejection_reason, 'rejected')
-    WHERE tenant_id = NEW.tenant_id AND message_id = NEW.id AND status IN ('active', 'suspended');
+    WHERE tenant_id = NEW.tenant_id AND status IN ('active', 'suspended')
+      AND (message_id = NEW.id
+           OR id = (jsonb_path_query_first(NEW.rag_context, '$.learned[*] ? (@.direct == true).id') #>> '{}')::bigint);
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION revoke_rejected() IS 'Trigger: what was learned from an answer goes when the answer is rejected.';
+COMMENT ON FUNCTION revoke_rejected() IS 'Trigger: what was learned from an answer, or given as it, goes when the answer is rejected.';
 CREATE OR REPLACE TRIGGER ai_messages_revoke_learned AFTER UPDATE OF validation_status ON ai_messages
-    FOR EACH ROW WHEN (NEW.validation_status = 'rejected' AND OLD.validation_status = 'learned') EXECUTE FUNCTION revoke_rejected();
+    FOR EACH ROW WHEN (NEW.validation_status = 'rejected' AND OLD.validation_status IN ('validated', 'learned')) EXECUTE FUNCTION revoke_rejected();

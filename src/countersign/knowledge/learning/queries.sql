@@ -126,3 +126,18 @@ SELECT l.id AS source_id, left(l.question, 500) AS title, NULL::text AS code, '/
            'answer', l.answer, 'validated_by', l.validated_by, 'validated_at', l.validated_at, 'tenant_id', l.tenant_id) AS payload
 FROM learned_responses l JOIN agents a ON a.id = l.agent_id
 WHERE l.status = 'active' AND l.agent_id = %(agent)s::bigint AND (%(ids)s::bigint[] IS NULL OR l.id = ANY (%(ids)s::bigint[]));
+
+-- candidates
+-- Learned answers that are in use, with the sources of the answers that they were learned from; the newest first.
+SELECT l.id, l.question, l.answer, u.name AS validated_by_name, l.validated_by, l.validated_at,
+       m.rag_context -> 'sources' AS sources, m.rag_context -> 'hydrated_data' AS hydrated
+FROM learned_responses l
+JOIN users u ON u.id = l.validated_by
+LEFT JOIN ai_messages m ON m.id = l.message_id
+WHERE l.id = ANY (%(ids)s::bigint[]) AND l.agent_id = %(agent)s::bigint AND l.status = 'active'
+ORDER BY l.validated_at DESC, l.id DESC;
+
+-- count_served
+-- It was served once more in the place of a model's answer; nothing when it is not in use any more.
+UPDATE learned_responses SET served_count = served_count + 1, last_served_at = now()
+WHERE id = %(id)s::bigint AND status = 'active' RETURNING validated_by AS by, validated_at AS at;

@@ -33,9 +33,27 @@ from .models import (
     NotInUse,
     NotSuspended,
     Past,
+    Signature,
 )
+from .recall import Recall, Recalled, recall
 
-__all__ = ["COLLECTION", "add", "changes", "edit", "history", "learn", "learned", "renew", "rests_on", "revoke"]
+__all__ = [
+    "COLLECTION",
+    "Recall",
+    "Recalled",
+    "Signature",
+    "add",
+    "changes",
+    "edit",
+    "history",
+    "learn",
+    "learned",
+    "recall",
+    "renew",
+    "rests_on",
+    "revoke",
+    "served",
+]
 
 queries = sql.load(__package__ or "")
 
@@ -186,6 +204,11 @@ async def changes(tx: Tx, number: int) -> list[Change]:
 async def history(tx: Tx, number: int) -> list[Past]:
     """Every state and wording that it had, newest first."""
     return await tx.all(Past, queries.history, learned=number)
+
+
+async def served(tx: Tx, number: LearnedId) -> Signature | None:
+    """It was given in the place of a model's answer; who signed it. None when it is not in use any more."""
+    return await tx.first(Signature, queries.count_served, id=number)
 
 
 async def _insert(tx: Tx, *, question: str, answer: str, agent: int, **values: Any) -> LearnedId:

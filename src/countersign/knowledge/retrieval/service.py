@@ -22,8 +22,9 @@ from . import hydrate, quantities
 from .check import check_numbers
 from .dynamic import templated
 from .models import Found, Record, Source
-from .numbers import read_numbers
+from .numbers import Number, read_numbers
 from .present import labels, quote_text
+from .units import unit_at
 from .verdicts import as_json
 
 log = structlog.get_logger("knowledge.retrieval")
@@ -31,6 +32,8 @@ log = structlog.get_logger("knowledge.retrieval")
 MAX_QUERY = 8_000
 MOST_QUOTES = 10
 LEXICAL_ONLY = "embedder-unreachable"
+# Spellings of units that are words, or the rest of one, where no figure stands before them.
+AMBIGUOUS = " a an ans g h j k l m min mn n s sec t u v w forfait jour jours mois semaine semaines "
 
 
 def tidy(question: str) -> str:
@@ -50,6 +53,17 @@ def says(answer: str, calculation: str) -> bool:
     """Whether *answer* says the result of *calculation*, which follows the last equals sign of its first line."""
     result = read_numbers(calculation.partition("\n")[0].rpartition(" = ")[2])
     return not result or any(result[-1].value in (n.value, *n.alternatives) for n in read_numbers(answer))
+
+
+def figures(text: str) -> list[Number]:
+    """Every figure of *text* with its unit, where it stands and what else it may mean."""
+    return read_numbers(text)
+
+
+def unit_named(word: str) -> str | None:
+    """The unit that *word* by itself is a spelling of; None for a word that is more often something else."""
+    found = unit_at(word, 0) if f" {word.lower()} " not in AMBIGUOUS else None
+    return found[0] if found is not None and found[1] == len(word) else None
 
 
 async def find(app: App, caller: Caller, agent: Agent, question: str, k: int | None = None) -> Found:
