@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from countersign.knowledge.documents import readers
-from countersign.knowledge.documents.convert import convert
+from countersign.knowledge.documents.chunks import Chunk, chunks, cut
+from countersign.knowledge.documents.convert import Result, convert
 from countersign.knowledge.documents.models import BadDocument
-from countersign.knowledge.documents.readers import Converted
 from tests.knowledge.documents.files import docx, pdf
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One text of a file, whole."""
+
+    title: str
+    content: str
+    pages: tuple[int, ...]
+    source: str | None
+    category: str | None
+    url: str | None
+    passages: list[Chunk]
 
 
 @pytest.fixture
 def read(tmp_path: Path):
     """``read(name, bytes)``: the texts of a file."""
 
-    def reading(name: str, data: bytes) -> list[Converted]:
+    def reading(name: str, data: bytes) -> list[Read]:
         file = tmp_path / "file"
         file.write_bytes(data)
-        return convert(file, name, lambda done, total: None)
+        words, lines = io.BytesIO(), io.BytesIO()
+        found = convert(file, name, lambda done, total: None, words, lines)
+        result = Result(found, words, lines)
+        return [
+            Read(t.title, result.content(t).decode(), t.pages, t.source, t.category, t.url, list(result.passages(t)))
+            for t in found
+        ]
 
     return reading
 
@@ -116,3 +140,68 @@ def test_what_is_unpacked_is_limited(read, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(readers, "UNPACKED", 1000)
     with pytest.raises(BadDocument, match="unpacked"):
         read("a.docx", docx(("Normal", "x"), extra={"media/a.png": b"0" * 1001}))
+
+
+SENTENCE = "Le lot comprend les cloisons, les doublages et les plafonds, posés selon les règles de l’art. "
+
+
+def test_where_the_pieces_of_a_text_end_changes_nothing() -> None:
+    rng = random.Random(1)
+    parts = [
+        "a b. ",
+        "C’est! ",
+        "\n",
+        "\n\n",
+        "# T\n",
+        "## É\n",
+        "  x",
+        "- y. ",
+        "mot " * 30,
+        "» ",
+        "Z. ",
+        SENTENCE * 3,
+    ]
+    for _ in range(200):
+        text = "".join(rng.choice(parts) for _ in range(rng.randint(0, 300)))
+        whole = chunks(text, "T")
+        size = rng.choice([1, 7, 100, 5_000])
+        assert list(cut((text[at : at + size] for at in range(0, len(text), size)), "T")) == whole
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "mot " * 30_000, "été\n" * 30_000], ids=["letters", "words", "lines"])
+def test_what_has_no_sentences_is_cut_all_the_same(text: str) -> None:
+    found = chunks(text, "T")
+    assert max(len(one.content) for one in found) <= 20_000
+    assert "".join("".join(one.content.split()) for one in found) == "".join(text.split())
+
+
+# A child's peak begins with that of its parent, so that one is small.
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak(tmp_path: Path, name: str, data: bytes) -> tuple[float, dict[str, object]]:
+    """Megabytes that the reader of a file took at most, and what it told."""
+    file, told = tmp_path / name, tmp_path / "told"
+    file.write_bytes(data)
+    reader = [sys.executable, "-m", "countersign.knowledge.documents.convert", name, str(file), str(told)]
+    run = [sys.executable, "-c", MEASURED, *reader, str(tmp_path / "texts"), str(tmp_path / "passages")]
+    done = subprocess.run(run, stdout=subprocess.PIPE, check=True)
+    return int(done.stdout) / 1024, json.loads(told.read_text())
+
+
+@pytest.mark.parametrize("name", ["long.txt", "long.md", "line.txt"])
+def test_a_long_text_is_never_held_whole(tmp_path: Path, name: str) -> None:
+    between = " " if name == "line.txt" else "\n\n## Lot\n\n" if name == "long.md" else "\n\n"
+    used, told = peak(tmp_path, name, ((SENTENCE * 5 + between) * 60_000).encode())
+    assert "error" not in told and used < 60, f"{used:.0f} MB for 29 MB"
+
+
+def test_what_unfolds_in_memory_is_refused_with_one_clear_error(tmp_path: Path) -> None:
+    used, told = peak(tmp_path, "deep.json", b"[" + b",".join([b"[[],[]]"] * 9_000_000) + b"]")
+    assert told == {"error": "deep.json: reading it takes too much memory. Split the file."} and used < 1100
+    _, told = peak(tmp_path, "wide.html", b"<p>x</p>" * 3_300_000)
+    assert told == {"error": "wide.html: an HTML file may have 25 MB. Split it, or send its text."}

@@ -151,7 +151,7 @@ async def test_a_composition_is_replaced_in_its_order_and_its_units_are_one(site
         ([{"component_id": plate["id"], "quantity": "1"}] * 2, "twice"),
         ([{"component_id": 999999, "quantity": "1"}], "to be a component"),
         ([{"component_id": plate["id"], "quantity": "1", "unit": "kg"}], "cannot be counted"),
-        ([{"component_id": plate["id"], "quantity": "0"}], "greater than 0"),
+        ([{"component_id": plate["id"], "quantity": "0"}], "more than 0"),
         ([{"component_id": plate["id"], "quantity": "999999", "unit": "100 m2"}], "below a million"),
     ]
     for items, said in wrong:

@@ -9,47 +9,76 @@ from __future__ import annotations
 import re
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from ...kernel.json import dumps, loads
 from . import readers, refusals
-from .chunks import Chunk, chunks
+from .chunks import Chunk, cut
 from .models import BadDocument
 from .readers import TITLE, Converted, Tell, clean
 
-MEMORY = 3 * 1024**3  # bytes of address space that one conversion may take
+MEMORY = 1024**3  # bytes of address space that one conversion may take
 _HEADING = re.compile(r"^#{1,2}[ \t]+(\S.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
 
 
-def convert(file: Path, name: str, tell: Tell) -> list[Converted]:
-    """The texts of *file*, called *name* by its sender. Raises ``BadDocument``, which names the file and the place."""
+def convert(file: Path, name: str, tell: Tell, words: BinaryIO, lines: BinaryIO) -> list[Text]:
+    """Writes the texts of *file*, called *name* by its sender, into *words* and their passages into *lines*.
+
+    Raises ``BadDocument``, which names the file and the place.
+    """
     kind = readers.KINDS.get(PurePath(name).suffix.lower())
     if kind is None:
         raise refusals.NoSuchKind(file=name, kinds=", ".join(sorted(readers.KINDS)))
-    data = file.read_bytes()
-    if not data.strip():
+    if _empty(file):
         raise refusals.EmptyFile(file=name)
     try:
-        read = kind.read(data, name, tell)
+        return [_write(one, name, words, lines) for one in kind.read(file, name, tell)]
     except RecursionError:
         raise refusals.TooDeep(file=name) from None
     except MemoryError:
         raise refusals.TooMuchMemory(file=name) from None
-    return [_cut(one, name) for one in read]
 
 
-def _cut(one: Converted, name: str) -> Converted:
-    text = clean(one.content)
-    heading = _HEADING.search(text)
-    title = one.title or (heading[1] if heading else "") or PurePath(name).stem
+def _empty(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return not any(piece.strip() for piece in iter(lambda: opened.read(readers.PIECE), b""))
+
+
+def _write(one: Converted, name: str, words: BinaryIO, lines: BinaryIO) -> Text:
+    title = one.title or _heading(one.content) or PurePath(name).stem
     title = " ".join(clean(title).split())[:TITLE]
-    found = chunks(text, title)
-    if not found:
+    at, first, count = words.tell(), lines.tell(), 0
+    for found in cut(_written(one.content, words), title):
+        lines.write(dumps([found.position, found.breadcrumb, found.content, found.start, found.end]).encode() + b"\n")
+        count += 1
+    if not count:
         raise refusals.NoTextIn(file=name, title=title) if one.source else refusals.NoText(file=name)
-    return Converted(title, text, one.pages, one.source, one.category, one.url, found)
+    size = words.tell() - at
+    return Text(title, tuple(one.pages), one.source, one.category, one.url, at, size, first, count)
+
+
+def _written(pieces: Iterable[str], words: BinaryIO) -> Iterator[str]:
+    """The same *pieces*, without what cannot be stored, each once it is written."""
+    for piece in pieces:
+        text = clean(piece)
+        words.write(text.encode())
+        yield text
+
+
+def _heading(pieces: Iterable[str]) -> str | None:
+    """The first heading that stands for the whole; one that a piece ends in counts with what follows."""
+    rest = ""
+    for piece in pieces:
+        rest += clean(piece)
+        whole = rest.rfind("\n") + 1
+        if found := _HEADING.search(rest, 0, whole):
+            return found[1]
+        rest = rest[whole:][-readers.PIECE :]
+    found = _HEADING.search(rest)
+    return found[1] if found else None
 
 
 def main(name: str, file: str, told: str, texts: str, passages: str) -> None:
@@ -58,23 +87,11 @@ def main(name: str, file: str, told: str, texts: str, passages: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answer: dict[str, Any]
     try:
-        answer = {"texts": _write(convert(Path(file), name, _say), Path(texts), Path(passages))}
+        with Path(texts).open("wb") as words, Path(passages).open("wb") as lines:
+            answer = {"texts": convert(Path(file), name, _say, words, lines)}
     except BadDocument as error:
         answer = {"error": error.detail}
     Path(told).write_text(dumps(answer), encoding="utf-8")
-
-
-def _write(found: list[Converted], texts: Path, passages: Path) -> list[Text]:
-    heads: list[Text] = []
-    with texts.open("wb") as words, passages.open("wb") as lines:
-        for one in found:
-            at, start = words.tell(), lines.tell()
-            words.write(one.content.encode())
-            for cut in one.passages:
-                lines.write(dumps([cut.position, cut.breadcrumb, cut.content, cut.start, cut.end]).encode() + b"\n")
-            size, count = words.tell() - at, len(one.passages)
-            heads.append(Text(one.title, one.pages, one.source, one.category, one.url, at, size, start, count))
-    return heads
 
 
 def _say(done: int, total: int) -> None:

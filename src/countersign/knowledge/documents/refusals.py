@@ -34,6 +34,10 @@ class TooMuchMemory(BadDocument):
     """%(file)s: reading it takes too much memory. Split the file."""
 
 
+class TooMuchMarkup(BadDocument):
+    """%(file)s: an HTML file may have %(most)s MB. Split it, or send its text."""
+
+
 class NoText(BadDocument):
     """%(file)s: it holds no text that could be found (a scan has to be recognised first)."""
 
