@@ -34,6 +34,8 @@ from .knowledge.evaluation import api as evaluation_api
 from .knowledge.evaluation import pages as evaluation_pages
 from .knowledge.imports import api as imports_api
 from .knowledge.imports import pages as imports_pages
+from .knowledge.learning import api as learning_api
+from .knowledge.learning import pages as learning_pages
 from .knowledge.ouvrages import api as ouvrages_api
 from .knowledge.ouvrages import editing as ouvrages_editing
 from .knowledge.ouvrages import pages as ouvrages_pages
@@ -63,6 +65,8 @@ ROUTES: list[Router] = [
     chat_trial.routes,
     evaluation_api.routes,
     evaluation_pages.routes,
+    learning_api.routes,
+    learning_pages.routes,
     retrieval_api.routes,
     retrieval_pages.routes,
     chat_compatible.routes,

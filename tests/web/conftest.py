@@ -24,6 +24,7 @@ from countersign.knowledge.chat import sharing
 from countersign.knowledge.demo import EXPERT_BTP, SUPPORT
 from countersign.knowledge.imports import files
 from countersign.knowledge.imports import service as imports
+from countersign.knowledge.learning import service as learning
 from countersign.knowledge.ouvrages import service as ouvrages
 from countersign.knowledge.retrieval.models import Source
 from countersign.knowledge.tables import rows
@@ -121,6 +122,7 @@ async def sample(house: App, caller: Callable[..., Caller]) -> Sample:
         session = await chat.open_session(tx, "expert-btp", title="Prix de la cloison")
         question, answer = await add_answer(tx, session.uuid, one.id)
         share = (await sharing.share(tx, session.uuid)).uuid
+        await learning.add(tx, "expert-btp", "Comment poser le rail ?", "À 60 cm.")
         webhook = await tx.value(
             "INSERT INTO webhooks (name, url, secret, events) VALUES ('ERP', 'https://erp.example/hook', 'sealed', '[\"*\"]') RETURNING id"
         )

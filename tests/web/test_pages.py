@@ -150,7 +150,7 @@ async def test_the_rail_shows_what_one_may_see(visit: Visit, sample: Sample, cal
         text = (await client.get("/agents")).text
     rail = re.search(r'<nav class="rail".*?</nav>', text, re.DOTALL)
     assert rail
-    assert re.findall(r'href="(/[a-z/]+)"', rail[0]) == ["/agents"]
+    assert re.findall(r'href="(/[a-z/]+)"', rail[0]) == ["/agents", "/learned"]
 
 
 async def test_home_is_the_first_place_one_may_see(visit: Visit, caller: Callable[..., Caller]) -> None:

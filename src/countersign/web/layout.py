@@ -47,6 +47,7 @@ PLACES = (
     Place(_("Inbox"), "/inbox", "inbox", "ai-sessions.validate", ("/inbox",), count="/inbox/count"),
     Place(_("Records"), "/records", "collection", "", ("/records",)),
     Place(_("Agents"), "/agents", "robot", "agents.view", ("/agents",)),
+    Place(_("Learned"), "/learned", "patch-check", "agents.view", ("/learned",)),
     Place(_("Webhooks"), "/webhooks", "broadcast", "webhooks.view", ("/webhooks",)),
 )
 

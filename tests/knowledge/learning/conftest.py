@@ -99,7 +99,9 @@ async def embed(app: App) -> None:
     """Indexes what was learned, and not the demonstration, which the embedder would be busy with for long."""
     async with app.db.transaction(system()) as tx:
         due = await tx.all(
-            dict, "SELECT id FROM jobs WHERE status = 'queued' AND args ->> 'collection' = 'learned_responses'"
+            dict,
+            "SELECT id FROM jobs WHERE status = 'queued'"
+            " AND (args ->> 'collection' = 'learned_responses' OR name = 'learning.replace') ORDER BY id",
         )
     for job in due:
         await jobs.work(app, job["id"])

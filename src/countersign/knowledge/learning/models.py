@@ -51,6 +51,10 @@ class NotInUse(Conflict):
     """This answer is revoked or replaced: it is history. Learn or add another one."""
 
 
+class NotReadable(Invalid):
+    """This is no CSV file with the columns question and answer, and at most 5,000 rows."""
+
+
 class LearnedChanged(PreconditionFailed):
     """Somebody else changed this learned answer meanwhile. Read it again and repeat your change."""
 

@@ -141,3 +141,47 @@ ORDER BY l.validated_at DESC, l.id DESC;
 -- It was served once more in the place of a model's answer; nothing when it is not in use any more.
 UPDATE learned_responses SET served_count = served_count + 1, last_served_at = now()
 WHERE id = %(id)s::bigint AND status = 'active' RETURNING validated_by AS by, validated_at AS at;
+
+-- list_learned
+-- Learned answers that hold some words, of an agent, in a state; the newest first, or those that served most.
+SELECT l.id, l.point_id, l.agent_id, a.slug AS agent_slug, a.name AS agent_name, m.uuid AS message, l.question, l.answer,
+       l.validated_by, u.name AS validated_by_name, l.validated_at, l.prompt_version, l.model, l.embedder, l.status,
+       l.status_reason, l.suspended_at, l.replaced_by, l.served_count, l.last_served_at, l.created_at, l.updated_at
+FROM learned_responses l
+JOIN agents a ON a.id = l.agent_id
+JOIN users u ON u.id = l.validated_by
+LEFT JOIN ai_messages m ON m.id = l.message_id
+WHERE (%(q)s::text IS NULL OR holds_words(l.question || ' ' || l.answer, %(q)s::text))
+  AND (%(agent)s::text IS NULL OR a.slug = %(agent)s::text)
+  AND (%(status)s::text IS NULL OR l.status = %(status)s::text)
+  AND (%(before)s::bigint IS NULL OR l.id < %(before)s::bigint)
+ORDER BY CASE WHEN %(used)s::boolean THEN l.served_count END DESC NULLS LAST, l.id DESC
+LIMIT %(limit)s::integer OFFSET %(offset)s::integer;
+
+-- count_learned
+-- How many learned answers a list holds.
+SELECT count(*) FROM learned_responses l JOIN agents a ON a.id = l.agent_id
+WHERE (%(q)s::text IS NULL OR holds_words(l.question || ' ' || l.answer, %(q)s::text))
+  AND (%(agent)s::text IS NULL OR a.slug = %(agent)s::text)
+  AND (%(status)s::text IS NULL OR l.status = %(status)s::text);
+
+-- saved
+-- How many questions were answered without a model on each of the last days, the oldest first.
+SELECT day::date AS day, (SELECT count(*) FROM ai_messages m
+                          WHERE m.created_at >= day AND m.created_at < day + interval '1 day' AND m.role = 'assistant'
+                            AND m.rag_context ->> 'notice' = 'learned')::integer AS times
+FROM generate_series(date_trunc('day', now()) - make_interval(days => %(days)s::integer - 1), date_trunc('day', now()), interval '1 day') AS day
+ORDER BY day;
+
+-- open_questions
+-- What an agent has learned and may still use, beside one of them.
+SELECT id, question, status FROM learned_responses
+WHERE agent_id = %(agent)s::bigint AND id < %(id)s::bigint AND status IN ('active', 'suspended') ORDER BY id;
+
+-- replace
+-- A newer answer to the same question takes its place.
+UPDATE learned_responses o SET status = 'replaced', replaced_by = n.id, suspended_at = NULL
+FROM learned_responses n
+WHERE o.id = ANY (%(old)s::bigint[]) AND n.id = %(new)s::bigint AND n.status = 'active' AND o.agent_id = n.agent_id
+  AND o.id < n.id AND o.status IN ('active', 'suspended')
+RETURNING o.id;

@@ -11,6 +11,7 @@ from ...kernel import events, sql
 from ...kernel.audit import audit
 from ...kernel.database import Row, Tx
 from ...kernel.errors import Unauthorized
+from ...kernel.jobs import enqueue
 from ..agents.models import NoSuchAgent
 from . import dependencies, indexing
 from .models import (
@@ -221,8 +222,9 @@ async def _insert(tx: Tx, *, question: str, answer: str, agent: int, **values: A
 
 
 async def _found(tx: Tx, agent: int, number: LearnedId) -> None:
-    """It can be found from now on."""
+    """It can be found from now on, and takes the place of an older answer to the same question."""
     await indexing.mark(tx, agent, number)
+    await enqueue(tx, "learning.replace", learned=number)
 
 
 async def _locked(tx: Tx, number: int, seen: str | None) -> Learned:
