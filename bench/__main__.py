@@ -12,7 +12,7 @@ from typing import Any
 HERE = Path(__file__).parent
 REPORT = HERE.parent / "docs" / "benchmarks.md"
 RESULTS = HERE.parent / "docs" / "benchmarks.json"
-PARTS = {"__init__", "__main__", "common", "questions"}
+PARTS = {"__init__", "__main__", "common", "paced", "questions"}
 HEAD = """# Benchmarks
 
 Written by `make bench`: ratios and times of one run each, beside their limit or peer. A bar that is missed stays here

@@ -34,6 +34,9 @@ FLAGS = [
 ]
 ANSWERS = {
     "réponse longue sur": "Une réponse qui n’en finit pas, mot après mot. " * 200,
+    "montre le tableau": "## Le prix\n\n| Poste | Total |\n|---|---:|\n| Rail | 3,21 € |\n\n1. tracer\n2. poser\n\n```\nprix * 25 # <b>\n```\n\n"
+    "![pixel](https://outside.example/p.png) <img src='https://outside.example/i.png'> [la notice](https://outside.example/n) "
+    "[1](https://outside.example/1) et [1]. " + "Fin de la réponse. " * 12,
     "quel est le délai": "Comptez **3 jours** pour la cloison, à 999,99 € par personne [1].",
     "combien en tout": "Pour **25 m²** de CLO-PLA-001 : 25 × 45,50 = 1 173,50 € [1]. Le délai est de 9 semaines.\n\n"
     "CLO-PLA-002 est à 45,50 €/m². La TVA à 20 % sur 1 137,50 € est de 227,50 €.",

@@ -163,10 +163,11 @@ def _parser() -> MarkdownIt:
     parser.disable(["reference", "image", "html_block", "html_inline"])
     parser.inline.ruler.before("link", "citation", _citation)
     parser.core.ruler.after("inline", "forgeries", _no_forged_citation)
+    parser.core.ruler.after("inline", "levels", _levels)
     normalize = parser.normalizeLink
     parser.normalizeLink = lambda url: normalize(_PRIVATE.sub("", url))
     parser.validateLink = _acceptable
-    for name in ("heading_open", "heading_close", "link_open", "table_open", "table_close", "td_open", "th_open"):
+    for name in ("link_open", "table_open", "table_close", "td_open", "th_open"):
         parser.add_render_rule(name, _RULES[name])
     return parser
 
@@ -210,17 +211,19 @@ def _no_forged_citation(state: StateCore) -> None:
                 said += token.content
 
 
+def _levels(state: StateCore) -> None:
+    """The page owns h1 and h2: the highest heading of the text is an h3, wherever its author began."""
+    headings = [token for token in state.tokens if token.type in ("heading_open", "heading_close")]
+    highest = min((int(token.tag[1]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{min(6, int(token.tag[1]) - highest + 3)}"
+
+
 # -- how some tokens are drawn
 
 
 def _plain(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
     return self.renderToken(tokens, at, options, env)
-
-
-def _heading(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    """The page owns h1 and h2."""
-    tokens[at].tag = f"h{min(6, int(tokens[at].tag[1]) + 2)}" if tokens[at].tag in ("h1", "h2", "h3", "h4") else "h6"
-    return _plain(self, tokens, at, options, env)
 
 
 def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
@@ -247,8 +250,6 @@ def _cell(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, en
 
 
 _RULES = {
-    "heading_open": _heading,
-    "heading_close": _heading,
     "link_open": _link,
     "table_open": _table,
     "table_close": _table,

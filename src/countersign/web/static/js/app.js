@@ -52,6 +52,13 @@ document.addEventListener("keydown", (event) => {
   doubt?.addEventListener("blur", () => doubt.classList.remove("hushed"), { once: true });
 });
 
+// -- where one is stays in sight among tabs that do not fit
+
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const here = tabs.querySelector("[aria-current]");
+  if (here) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+}
+
 // -- copying
 
 const reveal = (root) => {

@@ -9,7 +9,9 @@ export function codeCopies(root, { copyCode, copied }) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "quiet copy-code";
-      button.dataset.copy = block.textContent.replace(/\n$/, "");
+      const said = block.cloneNode(true);
+      for (const why of said.querySelectorAll(".why")) why.remove(); // what is said about a figure is no code
+      button.dataset.copy = said.textContent.replace(/\n$/, "");
       button.dataset.copied = copied;
       const name = document.createElement("span");
       name.textContent = copyCode;
