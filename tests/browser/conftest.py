@@ -40,6 +40,7 @@ ANSWERS = {
     "quel est le délai": "Comptez **3 jours** pour la cloison, à 999,99 € par personne [1].",
     "combien en tout": "Pour **25 m²** de CLO-PLA-001 : 25 × 45,50 = 1 173,50 € [1]. Le délai est de 9 semaines.\n\n"
     "CLO-PLA-002 est à 45,50 €/m². La TVA à 20 % sur 1 137,50 € est de 227,50 €.",
+    "combien vaut le m² du mur": "Le mur vaut 54,50 €/m² [1].",
     "se retire le badge": "Le badge se retire à cet endroit [1].",
     "prix au m² de la cloison": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1]. " * 25,
     "CLO-PLA-001": "Le prix unitaire de **CLO-PLA-001** figure dans sa fiche [1], avec sa composition complète. " * 3,
