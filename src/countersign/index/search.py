@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,7 @@ from ..kernel import metrics, sql
 from ..kernel.access import Caller
 from ..kernel.app import App
 from ..kernel.json import loads
+from ..kernel.sql import Statement
 from .fuse import fuse
 from .models import DimensionMismatch, Hit, Searched, UnknownCollection, VectorsUnavailable
 from .vectors import Near, Vector, VectorIndex, backend_name, vector_index
@@ -151,14 +153,18 @@ async def _attempt(asked: _Question, k: int, most: int, *, alarmed: bool = False
 
 async def _lexical(asked: _Question, most: int) -> list[_Entry]:
     """The lexical half."""
+    return await _entries(asked, queries.lexical, most=most)
+
+
+async def _entries(asked: _Question, statement: Statement, **given: Any) -> list[_Entry]:
     return await asked.app.db.read(
         asked.caller,
         _Entry,
-        queries.lexical,
+        statement,
         collection=asked.collection,
         question=asked.text,
         kinds=asked.kinds,
-        most=most,
+        **given,
     )
 
 
@@ -193,15 +199,7 @@ async def _bm25_of(asked: _Question, ids: list[UUID]) -> list[_Entry]:
     """The entries of vector hits; those that are deleted or hidden are missing."""
     if not ids:
         return []
-    return await asked.app.db.read(
-        asked.caller,
-        _Entry,
-        queries.bm25_of,
-        collection=asked.collection,
-        question=asked.text,
-        kinds=asked.kinds,
-        ids=ids,
-    )
+    return await _entries(asked, queries.bm25_of, ids=ids)
 
 
 async def _cosines_of(asked: _Question, ids: list[UUID], works: bool) -> dict[UUID, float]:
