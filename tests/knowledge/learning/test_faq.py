@@ -9,7 +9,7 @@ import pytest
 
 from countersign.kernel.access import Caller
 from countersign.kernel.app import App
-from countersign.knowledge.learning import service
+from countersign.knowledge.learning import faq, service
 from countersign.stack.embedder import Embedder
 from tests.knowledge.conftest import Site, Visit
 from tests.knowledge.learning.conftest import Answer, embed, learn, read
@@ -125,3 +125,24 @@ async def test_a_newer_answer_to_the_same_question_replaces_the_older(
     assert (await read(made.app, signer, other.id)).status == "active"
     async with made.app.db.transaction(signer) as tx:
         assert (await service.history(tx, old.id))[0].to_status == status
+
+
+async def test_what_a_file_brings_is_compared_once_for_all_of_it(site: Make, e5: Embedder, signer: Caller) -> None:
+    made = await site(local_embedder_url=e5.url)
+    lines = [f"Quel est le prix de CLO-PLA-{n:03} ?;{n} €" for n in range(30)]
+    file = "\n".join(["question;answer", *lines, "Quel est le prix de CLO-PLA-007 ?;7,50 €", "Et CLO-PLA-008 ?;Rien."])
+    async with made.app.db.transaction(signer) as tx:
+        old = await service.add(tx, "expert-btp", "Quel est le prix de CLO-PLA-003 ?", "33 €")
+        assert await faq.bring(tx, "expert-btp", file.encode()) == (32, 0)
+    async with made.app.db.transaction(signer, read_only=True) as tx:
+        jobs = "SELECT count(*) FROM jobs WHERE name = 'learning.replace' AND status = 'queued'"
+        assert await tx.value(jobs) == 2
+    await embed(made.app)
+    async with made.app.db.transaction(signer, read_only=True) as tx:
+        replaced = await service.listed(tx, status="replaced")
+        newer = {one.id: one.answer for one in await service.listed(tx, status="active")}
+    assert {(one.id == old.id, one.answer, newer[one.replaced_by or 0]) for one in replaced} == {
+        (True, "33 €", "3 €"),
+        (False, "7 €", "7,50 €"),
+    }
+    assert len(newer) == 31

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from ...kernel import sql
@@ -46,17 +46,7 @@ async def listed(
     tx: Tx, which: Which, *, used: bool = False, before: int | None = None, limit: int = 50, offset: int = 0
 ) -> list[Learned]:
     """The newest first, or *used*: those that served most; older than the number *before*."""
-    return await tx.all(
-        Learned,
-        queries.list_learned,
-        q=which.q or None,
-        agent=which.agent or None,
-        status=which.status or None,
-        used=used,
-        before=before,
-        limit=limit,
-        offset=offset,
-    )
+    return await service.listed(tx, **asdict(which), used=used, before=before, limit=limit, offset=offset)
 
 
 async def count(tx: Tx, which: Which) -> int:
@@ -115,22 +105,22 @@ async def bring(tx: Tx, agent: str, data: bytes) -> tuple[int, int]:
 
     Rows that name another agent go to that one. Raises ``NotReadable``, ``NoSuchAgent``.
     """
-    there = {
-        (one.agent_slug, one.question, one.answer) for one in await listed(tx, Which(status="active"), limit=10**6)
-    }
-    added = passed = 0
+    there = {(one.agent_slug, one.question, one.answer) for one in await service.listed(tx, status="active")}
+    added: list[int] = []
+    passed = 0
     for question, answer, named in read(data):
         place = (named or agent, " ".join(question.split()), answer.strip())
         try:
             if place in there:
                 raise NoQuestion()
-            await service.add(tx, *place)
+            added.append(await service.write(tx, *place))
         except NoQuestion:
             passed += 1
         else:
             there.add(place)
-            added += 1
-    return added, passed
+    if added:
+        await service.take_place(tx, added)
+    return len(added), passed
 
 
 def _plain(value: str | None) -> str:

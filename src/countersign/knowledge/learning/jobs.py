@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection, Hashable, Sequence
+
 from ...index import service as index
 from ...kernel import sql
 from ...kernel.audit import audit
@@ -31,26 +34,48 @@ async def suspended(ctx: JobContext, learned: list[int]) -> None:
 
 
 @job("learning.replace")
-async def replace(ctx: JobContext, learned: int) -> None:
-    """An older answer of the agent to the same question is replaced, and kept in the history."""
+async def replace(ctx: JobContext, learned: list[int]) -> None:
+    """Older answers of an agent to the same questions are replaced, and kept in the history."""
     async with ctx.app.db.transaction(ctx.caller, read_only=True) as tx:
-        found = await service.all_of(tx, [learned])
-        if not found or found[0].status != "active":
-            return
-        older = await tx.all(Row, queries.open_questions, agent=found[0].agent_id, id=learned)
-        language = (await agents.agent_by_id(tx, AgentId(found[0].agent_id))).language
-    asked = sameness.read(found[0].question, language)
-    same = [row for row in older if sameness.difference(sameness.read(row["question"], language), asked) is None]
-    if not same:
-        return
+        fresh = [one for one in await service.all_of(tx, learned) if one.status == "active"]
+        agent_ids = {AgentId(one.agent_id) for one in fresh}
+        language = {number: (await agents.agent_by_id(tx, number)).language for number in agent_ids}
+        open_ = {number: await tx.all(Row, queries.open_questions, agent=number) for number in agent_ids}
+    for agent_id, rows in open_.items():
+        numbers = {one.id for one in fresh if one.agent_id == agent_id}
+        # In a thread: a file may bring thousands, and there may be thousands.
+        pairs = await asyncio.to_thread(_alike, rows, numbers, language[agent_id])
+        for new, older in pairs:
+            await _replace(ctx, new, older)
+
+
+def _alike(rows: Sequence[Row], numbers: Collection[int], language: str) -> list[tuple[Row, list[Row]]]:
+    """Those of *rows*, which come oldest first, that *numbers* name, each with the older ones that ask the same.
+
+    Only questions with the same codes and units are compared, for others cannot be the same.
+    """
+    before: dict[Hashable, list[tuple[Row, sameness.Reading]]] = {}
+    found: list[tuple[Row, list[Row]]] = []
+    for row in rows:
+        asked = sameness.read(row["question"], language)
+        like = before.setdefault((asked.chunks, asked.signs, asked.units), [])
+        if row["id"] in numbers:
+            same = [older for older, reading in like if sameness.difference(reading, asked) is None]
+            if same:
+                found.append((row, same))
+        like.append((row, asked))
+    return found
+
+
+async def _replace(ctx: JobContext, new: Row, older: Sequence[Row]) -> None:
     embedder = await embedders.embedder(ctx.app)
-    vector = await embedder.query(found[0].question, caller=ctx.caller)
+    vector = await embedder.query(new["question"], caller=ctx.caller)
     near = [
         row["id"]
-        for row in same
-        if row["question"] == found[0].question
+        for row in older
+        if row["question"] == new["question"]
         or float(await embedder.query(row["question"], caller=ctx.caller) @ vector) > REPLACES
     ]
     async with ctx.app.db.transaction(ctx.caller) as tx:
-        for row in await tx.all(Row, queries.replace, old=near, new=learned):
-            await audit(tx, "replace", "learned-response", row["id"], new={"replaced_by": learned})
+        for row in await tx.all(Row, queries.replace, old=near, new=new["id"]):
+            await audit(tx, "replace", "learned-response", row["id"], new={"replaced_by": new["id"]})

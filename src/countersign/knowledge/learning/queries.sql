@@ -32,18 +32,6 @@ VALUES (%(id)s::bigint, %(point)s::uuid, %(agent)s::bigint, %(message)s::bigint,
 -- The live agent by its slug.
 SELECT id, slug FROM agents WHERE slug = %(slug)s::text AND deleted_at IS NULL;
 
--- learned
--- Learned answers by their numbers.
-SELECT l.id, l.point_id, l.agent_id, a.slug AS agent_slug, a.name AS agent_name, m.uuid AS message, l.question, l.answer,
-       l.validated_by, u.name AS validated_by_name, l.validated_at, l.prompt_version, l.model, l.embedder, l.status,
-       l.status_reason, l.suspended_at, l.replaced_by, l.served_count, l.last_served_at, l.created_at, l.updated_at
-FROM learned_responses l
-JOIN agents a ON a.id = l.agent_id
-JOIN users u ON u.id = l.validated_by
-LEFT JOIN ai_messages m ON m.id = l.message_id
-WHERE l.id = ANY (%(ids)s::bigint[])
-ORDER BY l.id;
-
 -- lock_learned
 -- Whoever changes a learned answer is alone with it until the commit.
 SELECT id FROM learned_responses WHERE id = %(id)s::bigint FOR UPDATE;
@@ -142,8 +130,8 @@ ORDER BY l.validated_at DESC, l.id DESC;
 UPDATE learned_responses SET served_count = served_count + 1, last_served_at = now()
 WHERE id = %(id)s::bigint AND status = 'active' RETURNING validated_by AS by, validated_at AS at;
 
--- list_learned
--- Learned answers that hold some words, of an agent, in a state; the newest first, or those that served most.
+-- learned
+-- Learned answers by their numbers, or those that hold some words, of an agent, in a state; the newest first, or those that served most.
 SELECT l.id, l.point_id, l.agent_id, a.slug AS agent_slug, a.name AS agent_name, m.uuid AS message, l.question, l.answer,
        l.validated_by, u.name AS validated_by_name, l.validated_at, l.prompt_version, l.model, l.embedder, l.status,
        l.status_reason, l.suspended_at, l.replaced_by, l.served_count, l.last_served_at, l.created_at, l.updated_at
@@ -151,7 +139,8 @@ FROM learned_responses l
 JOIN agents a ON a.id = l.agent_id
 JOIN users u ON u.id = l.validated_by
 LEFT JOIN ai_messages m ON m.id = l.message_id
-WHERE (%(q)s::text IS NULL OR holds_words(l.question || ' ' || l.answer, %(q)s::text))
+WHERE (%(ids)s::bigint[] IS NULL OR l.id = ANY (%(ids)s::bigint[]))
+  AND (%(q)s::text IS NULL OR holds_words(l.question || ' ' || l.answer, %(q)s::text))
   AND (%(agent)s::text IS NULL OR a.slug = %(agent)s::text)
   AND (%(status)s::text IS NULL OR l.status = %(status)s::text)
   AND (%(before)s::bigint IS NULL OR l.id < %(before)s::bigint)
@@ -174,9 +163,9 @@ FROM generate_series(date_trunc('day', now()) - make_interval(days => %(days)s::
 ORDER BY day;
 
 -- open_questions
--- What an agent has learned and may still use, beside one of them.
-SELECT id, question, status FROM learned_responses
-WHERE agent_id = %(agent)s::bigint AND id < %(id)s::bigint AND status IN ('active', 'suspended') ORDER BY id;
+-- What an agent has learned and may still use, the oldest first.
+SELECT id, question FROM learned_responses
+WHERE agent_id = %(agent)s::bigint AND status IN ('active', 'suspended') ORDER BY id;
 
 -- replace
 -- A newer answer to the same question takes its place.

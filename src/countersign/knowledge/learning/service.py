@@ -68,8 +68,38 @@ async def learned(tx: Tx, number: int) -> Learned:
 
 
 async def all_of(tx: Tx, numbers: Sequence[int]) -> list[Learned]:
-    """Those of *numbers* that there are."""
-    return await tx.all(Learned, queries.learned, ids=list(numbers))
+    """Those of *numbers* that there are, the newest first."""
+    return await listed(tx, ids=list(numbers))
+
+
+async def listed(
+    tx: Tx,
+    *,
+    ids: list[int] | None = None,
+    q: str | None = None,
+    agent: str | None = None,
+    status: str | None = None,
+    used: bool = False,
+    before: int | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Learned]:
+    """Learned answers that all that is given holds of; the newest first, or *used*: those that served most.
+
+    *q* holds words of question or answer, *before* a number that all are below; without *limit* all of them.
+    """
+    return await tx.all(
+        Learned,
+        queries.learned,
+        ids=ids,
+        q=q or None,
+        agent=agent or None,
+        status=status or None,
+        used=used,
+        before=before,
+        limit=limit,
+        offset=offset,
+    )
 
 
 async def learn(tx: Tx, message: UUID, question: str | None = None) -> Learned:
@@ -101,6 +131,7 @@ async def learn(tx: Tx, message: UUID, question: str | None = None) -> Learned:
         model=row["model_used"],
         **signed,
     )
+    await take_place(tx, [number])
     await dependencies.record(tx, number, await dependencies.of(tx, context))
     await audit(tx, "learn", "learned-response", number, new={"message": str(message)})
     await events.publish(tx, "message.learned", message=str(message), learned=number, agent=row["agent_slug"])
@@ -109,6 +140,13 @@ async def learn(tx: Tx, message: UUID, question: str | None = None) -> Learned:
 
 async def add(tx: Tx, agent_slug: str, question: str, answer: str, *, tags: tuple[str, ...] = ()) -> Learned:
     """A question and its answer written by hand and signed by the caller. Raises ``NoSuchAgent``, ``NoQuestion``."""
+    number = await write(tx, agent_slug, question, answer, tags=tags)
+    await take_place(tx, [number])
+    return await learned(tx, number)
+
+
+async def write(tx: Tx, agent_slug: str, question: str, answer: str, *, tags: tuple[str, ...] = ()) -> LearnedId:
+    """As ``add``, of many that are written together: whoever does calls ``take_place`` of all of them at the end."""
     _allowed(tx)
     agent = await tx.first(Row, queries.agent_of, slug=agent_slug)
     if agent is None:
@@ -127,7 +165,7 @@ async def add(tx: Tx, agent_slug: str, question: str, answer: str, *, tags: tupl
     )
     await audit(tx, "create", "learned-response", number, new={"agent": agent_slug, "question": question}, tags=tags)
     await events.publish(tx, "message.learned", message=None, learned=number, agent=agent_slug)
-    return await learned(tx, number)
+    return number
 
 
 async def edit(
@@ -217,14 +255,19 @@ async def _insert(tx: Tx, *, question: str, answer: str, agent: int, **values: A
     number = LearnedId(await tx.value(queries.next_id))
     point = point_id(indexing.kind_of(agent), TABLE, number)
     await tx.run(queries.add_learned, id=number, point=point, agent=agent, question=asked, answer=said, **values)
-    await _found(tx, agent, number)
+    await indexing.mark(tx, agent, number)
     return number
 
 
 async def _found(tx: Tx, agent: int, number: LearnedId) -> None:
     """It can be found from now on, and takes the place of an older answer to the same question."""
     await indexing.mark(tx, agent, number)
-    await enqueue(tx, "learning.replace", learned=number)
+    await take_place(tx, [number])
+
+
+async def take_place(tx: Tx, numbers: Sequence[int]) -> None:
+    """Soon these replace what is older and answers the same questions."""
+    await enqueue(tx, "learning.replace", learned=list(numbers))
 
 
 async def _locked(tx: Tx, number: int, seen: str | None) -> Learned:
